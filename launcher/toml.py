@@ -1,0 +1,116 @@
+"""Reading TOML: at once where a file is plain, with the TOML library where it is not.
+
+A wrapped run reads up to three small TOML files before chef-run starts, and the import of the library alone takes
+longer than starting the interpreter. Nearly all of those files are a few `key = value` lines, which `plain` reads
+itself. It gives up at anything else, so that what is valid TOML, and what not, is the library's word alone.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Table = dict[str, Any]
+
+
+class TOMLError(ValueError):
+    """Not TOML. The message tells where, and quotes nothing of the text: config files hold secrets."""
+
+
+def parse(data: bytes) -> Table:
+    """The TOML document `data` as nested dictionaries; raises TOMLError."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise TOMLError(f"byte {error.start} is not UTF-8") from None
+    document = plain(text)
+    return document if document is not None else _with_the_library(text)
+
+
+def plain(text: str) -> Table | None:
+    """The document, if every line is blank, a comment, a one-word [table] or `bare-key = simple value`; else None."""
+    document: Table = {}
+    table = document
+    for line in text.replace("\r\n", "\n").split("\n"):
+        line = line.strip(" \t")
+        if not line or line[0] == "#":
+            if not _is_printable(line):
+                return None
+        elif line[0] == "[":
+            name = line[1:-1]
+            if line[-1] != "]" or not _is_bare(name) or name in document:
+                return None
+            table = document[name] = {}
+        else:
+            key, equals, rest = line.partition("=")
+            key = key.rstrip(" \t")
+            value = _value(rest.strip(" \t"))
+            if not equals or not _is_bare(key) or key in table or value is None:
+                return None
+            table[key] = value
+    return document
+
+
+def _value(text: str) -> Any:
+    """A simple value with perhaps a comment behind it; None for everything else (TOML itself has no null)."""
+    if text[:1] == "[":
+        return _strings(text)
+    if text[:1] in ('"', "'"):
+        return _string(text)
+    word, _, comment = text.partition("#")
+    word = word.rstrip(" \t")
+    if not _is_printable(comment):
+        return None
+    if word in ("true", "false"):
+        return word == "true"
+    if word.isascii() and word.isdigit() and len(word) <= 18 and (word[0] != "0" or word == "0"):
+        return int(word)
+    return None
+
+
+def _string(text: str) -> str | None:
+    value, closed, rest = text[1:].partition(text[0])
+    rest = rest.lstrip(" \t")
+    if not closed or "\\" in value or not _is_printable(text) or rest[:1] not in ("", "#"):
+        return None
+    return value
+
+
+def _strings(text: str) -> list[str] | None:
+    inner, closed, rest = text[1:].partition("]")
+    if not closed or rest.lstrip(" \t")[:1] not in ("", "#") or not _is_printable(text):
+        return None
+    strings = []
+    for item in inner.split(",") if inner.strip(" \t") else []:
+        item = item.strip(" \t")
+        if len(item) < 2 or item[0] not in "\"'" or item[-1] != item[0] or item[0] in item[1:-1] or "\\" in item:
+            return None
+        strings.append(item[1:-1])
+    return strings
+
+
+def _is_bare(key: str) -> bool:
+    letters = key.replace("-", "").replace("_", "")
+    return bool(key) and key.isascii() and (letters.isalnum() or not letters)
+
+
+def _is_printable(text: str) -> bool:
+    return text.replace("\t", "").isprintable()
+
+
+def _with_the_library(text: str) -> Table:
+    import sys
+
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # The library's messages may quote a key or a character; the place at the end of them does not.
+        place = str(error).rpartition("(")[2].rstrip(")")
+        raise TOMLError(f"not valid TOML, {place}") from None
+    except RecursionError:
+        raise TOMLError("not valid TOML, nested too deeply") from None
