@@ -1,0 +1,30 @@
+"""What the relay is given, and what it gives back."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Observer(Protocol):
+        """What looks at the output, in the relay process, after it has been passed on.
+
+        It gets standard output and standard error in the order in which they were passed on.
+        """
+
+        def feed(self, data: bytes) -> None: ...
+
+        def report(self) -> bytes:
+            """Its findings, a few KiB at most."""
+
+
+class Ended:
+    """How a run ended."""
+
+    __slots__ = ("ran", "report", "status", "stderr")
+
+    def __init__(self, status: int, *, report: bytes, ran: bool, stderr: int | None) -> None:
+        self.status = status  # as os.waitpid gives it
+        self.report = report  # the observer's; empty if nothing was relayed or the observer failed
+        self.ran = ran  # False: it could not be executed, that has been said, and status is 126 or 127
+        self.stderr = stderr  # a duplicate of the caller's standard error, if one was asked for
