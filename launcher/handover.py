@@ -11,7 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import NoReturn
+    from typing import Any, NoReturn
 else:
     import _signal  # `signal` builds enums and costs as much as everything else here together
 
@@ -130,11 +130,11 @@ else:
     class _Given:
         """Signal state as the caller had it: what was ignored, and what was blocked."""
 
-        __slots__ = ("ignored", "mask")
+        __slots__ = ("blocked", "ignored")
 
-        def __init__(self, ignored: set[int], mask: set[_signal.Signals]) -> None:
+        def __init__(self, ignored: set[int], blocked: set[int]) -> None:
             self.ignored = ignored
-            self.mask = mask
+            self.blocked = blocked
 
     _given: _Given | None = None
 
@@ -142,16 +142,18 @@ else:
         """Block what can be blocked, and remember what the caller had. Calling again does nothing.
 
         The first thing that a run does: a signal that comes now waits for the program it was meant for.
-        SIGTTOU is left alone: it must stop the whole group at once, as it would without us.
         """
         global _given
         if _given is None:
-            mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
+            blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
             ignored = {s for s in (_signal.SIGINT, _signal.SIGCHLD) if _is_ignored(s)}
-            _given = _Given(ignored | _ignored_by_the_shell(), mask)
+            _given = _Given(ignored | _ignored_by_the_shell(), {int(number) for number in blocked})
 
     def holdable_signals() -> set[int]:
-        """Every signal that the run waits for and passes on."""
+        """Every signal that a run waits for and passes on.
+
+        Not SIGTTOU: it must stop the whole group at once, as it would without us.
+        """
         others = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGTTOU, _signal.SIGCHLD}
         return {int(s) for s in _signal.valid_signals()} - others
 
@@ -163,7 +165,7 @@ else:
             number = getattr(_signal, name)
             _signal.signal(number, _signal.SIG_IGN if number in _given.ignored else _signal.SIG_DFL)
         # Last: what waited must meet the dispositions that are meant for it.
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, _given.mask)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, _given.blocked)
 
     def _is_ignored(number: int) -> bool:
         return _signal.getsignal(number) is _signal.SIG_IGN
@@ -193,4 +195,5 @@ else:
         """
         hold_signals()
         restore_signals()
-        os.execve(program, argv, environment)  # noqa: S606 - there is no shell in this on purpose
+        variables: Any = environment  # two lists, where the type asks for a mapping without duplicates
+        os.execve(program, argv, variables)  # noqa: S606 - no shell is wanted

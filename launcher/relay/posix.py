@@ -1,17 +1,20 @@
-"""The launcher's part of a run: start the child, pass signals on, stop and end as it does."""
+"""The launcher's part of a run: start the child, pass signals on, stop and end as it does.
+
+Three processes in the caller's one process group: this one, the relay process, and the child. The child has
+the caller's session, terminal and input for its own; we keep nothing of them.
+"""
 
 from __future__ import annotations
 
 import _thread
 import os
-import select
 import sys
-import fcntl
 
 from launcher.handover import become, hold_signals, holdable_signals
-from launcher.relay import copier
+from launcher.relay.descriptors import duplicate, let_go, pipe
 from launcher.relay.ended import Ended
-from launcher.relay.routes import above_standard, let_go, open_routes
+from launcher.relay.relay_process import RelayProcess
+from launcher.relay.routes import open_routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-_CANNOT_EXECUTE = 126
+assert sys.platform != "win32"
+
+_NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
-_ANSWER_SECONDS = 1
 
 
 def run(
@@ -40,52 +44,166 @@ def run(
     meanwhile: Callable[[], None],
     keep_stderr: bool = False,
 ) -> Ended:
+    """Run `program` to its end, relaying what is relayed of its output.
+
+    `observer` is called in the relay process, when there is something to see. `meanwhile` is called in a
+    thread of this process while the child runs; what it raises is dropped, and run() returns when it has.
+    With `keep_stderr`, Ended.stderr is a duplicate of standard error for something to say afterwards.
+    With `inherit_terminal`, a terminal is handed down untouched instead of being relayed.
+
+    When this returns, our own 0, 1 and 2 are /dev/null. Where there can be no relay or no child, the program
+    takes this process's place, and this does not return at all.
+    """
     hold_signals()
+    try:
+        stderr = duplicate(2, lowest=10) if keep_stderr else None
+    except OSError:
+        stderr = None  # the caller closed it
     routes = open_routes(inherit_terminal)
     try:
-        stderr = fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 10) if keep_stderr else None
-        relay = _Relay(routes, observer)
-        early = _signal.sigpending()
-        child, failure = _spawn(program, argv, environment, routes)
+        relay = RelayProcess(routes, observer)
+        early = _signal.sigpending() & holdable_signals()
+        child, failure = _spawn(program, argv, environment, routes, relay.ready)
     except OSError:
-        return Ended(_run_in_place(program, argv, environment), report=b"", ran=False, stderr=None)
-    let_go([relay.orders, relay.answers, failure] + ([] if stderr is None else [stderr]))
-    relay.serve(child)
-    finished = _start(meanwhile)
-    for number in early & holdable_signals():  # sent before there was a child to get them
-        _signal.sigwait({number})
-        os.kill(child, number)
-        relay.reached_group(number)
-    status = _wait(child, relay)
+        status = _run_in_place(program, argv, environment)
+        return Ended(status, report=b"", ran=False, stderr=stderr)
+    relay.child_started(child)
+    let_go([relay.orders, relay.answers, failure, *([] if stderr is None else [stderr])])
+    thinking = _start(meanwhile)
+    _pass_on_early(early, child, relay)
+    status = _follow(child, relay)
     ran = not os.read(failure, 1)
-    _take_signals_again()
+    _take_signals_ourselves()
     report = relay.finish()
-    _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
-    finished.acquire()
+    _hold_again()
+    thinking.acquire()
     return Ended(status, report=report, ran=ran, stderr=stderr)
 
 
-def _start(meanwhile: Callable[[], None]) -> _thread.LockType:
-    finished = _thread.allocate_lock()
-    finished.acquire()
+def _spawn(
+    program: bytes, argv: list[bytes], environment: Environment, routes: list[Route], relay_ready: int
+) -> tuple[int, int]:
+    """Start the child. Returns its process id, and a descriptor that has a byte to read if exec failed."""
+    failure, failed = pipe()
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, it would keep the child's status from us
+    child = os.fork()
+    if child == 0:
+        try:
+            # Nothing is given to a relay that is not there: the child then has the caller's own files.
+            if os.read(relay_ready, 1):
+                _take_routes(routes)
+            status = _run_in_place(program, argv, environment)
+            os.write(failed, b"!")
+            os._exit(os.WEXITSTATUS(status))
+        finally:
+            os._exit(_NOT_EXECUTABLE)
+    return child, failure
 
-    def run_quietly() -> None:
+
+def _take_routes(routes: list[Route]) -> None:
+    for route in routes:
+        for number in route.numbers:
+            os.dup2(route.child_end, number)
+
+
+def _run_in_place(program: bytes, argv: list[bytes], environment: Environment) -> int:
+    """Become the program. Returns only if that fails: having said so, with the wait status to end with."""
+    try:
+        become(program, argv, environment)
+    except OSError as error:
+        reason = os.fsencode(os.strerror(error.errno or 0))
+        try:
+            os.write(2, b"chef-run-launcher: cannot run %s: %s\n" % (program, reason))
+        except OSError:
+            pass  # the caller closed it
+        return (_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE) << 8
+
+
+def _start(meanwhile: Callable[[], None]) -> _thread.LockType:
+    """Call `meanwhile` in a thread. The lock that is returned can be had when it is done."""
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def think() -> None:
         try:
             meanwhile()
-        except BaseException:
+        except BaseException:  # noqa: S110 - nothing that goes wrong in it may be noticed
             pass
         finally:
-            finished.release()
+            done.release()
 
     try:
-        _thread.start_new_thread(run_quietly, ())
+        _thread.start_new_thread(think, ())
     except RuntimeError:
-        run_quietly()
-    return finished
+        think()  # no thread to be had
+    return done
 
 
-def _take_signals_again() -> None:
-    """What came while the child lived is settled; what comes while its output drains is for us."""
+def _pass_on_early(early: set[int], child: int, relay: RelayProcess) -> None:
+    """Pass on what came before there was a child, whether to us or to the group."""
+    for number in early:
+        _signal.sigwait({number})
+        relay.reached_group(number)
+        os.kill(child, number)
+
+
+def _follow(child: int, relay: RelayProcess) -> int:
+    """Do as the child does, and have it get what we get, until it has ended. Returns its wait status."""
+    awaited = holdable_signals() | {_signal.SIGCHLD}
+    while True:
+        changed, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+        if changed and os.WIFSTOPPED(status):
+            _stop_by(os.WSTOPSIG(status))
+        elif changed:
+            return status
+        else:
+            number, sender = _next_signal(awaited)
+            if number != _signal.SIGCHLD:
+                _pass_on(number, sender, child, relay)
+
+
+if sys.platform == "linux":
+
+    def _next_signal(awaited: set[int]) -> tuple[int, int]:
+        """Wait for a signal. Returns its number, and the process that sent it, 0 if that is not known."""
+        signal = _signal.sigwaitinfo(awaited)
+        return signal.si_signo, signal.si_pid
+
+else:
+
+    def _next_signal(awaited: set[int]) -> tuple[int, int]:
+        """Wait for a signal. Returns its number, and 0: the system does not tell who sent it."""
+        return _signal.sigwait(awaited), 0
+
+
+def _pass_on(number: int, sender: int, child: int, relay: RelayProcess) -> None:
+    """Give the child a signal that we have got, unless it has had it along with the group."""
+    reached_group = relay.reached_group(number)
+    if number == _signal.SIGCONT:
+        os.kill(relay.pid, number)  # it was stopped if the whole group was, and only we were continued
+    if reached_group and os.getpgid(child) == os.getpgrp():
+        return
+    if sender != child:
+        os.kill(child, number)
+    elif not reached_group and os.getppid() > 1:
+        os.kill(os.getppid(), number)  # a program that signals its parent means ours
+
+
+def _stop_by(number: int) -> None:
+    """Stop by the signal that has stopped the child, as its shell expects; return when continued.
+
+    Not before the child has stopped: it may clean up the terminal first, or ignore the signal. Our own copy
+    of a signal that the terminal sent is still pending, or merges with this one: we stop once.
+    """
+    if number != _signal.SIGSTOP:
+        _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
+    os.kill(os.getpid(), number)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
+    _hold_again()
+
+
+def _take_signals_ourselves() -> None:
+    """The child has ended, and its signals with it; what comes now, while the output drains, is for us."""
     held = holdable_signals()
     for number in _signal.sigpending() & held:
         _signal.sigwait({number})
@@ -94,145 +212,21 @@ def _take_signals_again() -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
 
 
-class _Relay:
-    """The relay process, as the launcher sees it."""
-
-    def __init__(self, routes: list[Route], observer: Callable[[], Observer]) -> None:
-        orders, self.orders = _pipe()
-        self.answers, answers = _pipe()
-        self._heard: list[int] = []
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                copier.serve(routes, observer, orders, answers)
-            finally:
-                os._exit(0)
-
-    def serve(self, child: int) -> None:
-        _write(self.orders, b"%d\n" % child)
-
-    def reached_group(self, number: int) -> bool:
-        """Whether the whole process group got this signal, and so the child too."""
-        _write(self.orders, copier.ASK)
-        answer = self._read_answer()
-        self._heard += answer
-        reached = number in self._heard
-        if reached:
-            self._heard.remove(number)
-        pending = _signal.sigpending()
-        self._heard = [n for n in self._heard if n in pending]
-        return reached
-
-    def _read_answer(self) -> bytes:
-        poller = select.poll()
-        poller.register(self.answers, select.POLLIN)
-        answer = b""
-        while not answer.endswith(b"\0") and poller.poll(_ANSWER_SECONDS * 1000):
-            piece = os.read(self.answers, 64)
-            if not piece:
-                break
-            answer += piece
-        return answer
-
-    def finish(self) -> bytes:
-        _write(self.orders, copier.CHILD_ENDED)
-        answer = b""
-        while piece := os.read(self.answers, 1 << 16):
-            answer += piece
-        return answer.partition(b"\0")[2]
-
-
-def _write(orders: int, order: bytes) -> None:
-    try:
-        os.write(orders, order)
-    except OSError:
-        pass
-
-
-def _pipe() -> tuple[int, int]:
-    read, write = os.pipe()
-    return above_standard(read), above_standard(write)
-
-
-def _spawn(
-    program: bytes, argv: list[bytes], environment: Environment, routes: list[Route]
-) -> tuple[int, int]:
-    failure, failed = _pipe()
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    child = os.fork()
-    if child == 0:
-        try:
-            for route in routes:
-                for number in route.numbers:
-                    os.dup2(route.child_end, number)
-            status = _run_in_place(program, argv, environment)
-            os.write(failed, b"!")
-            os._exit(status >> 8)
-        finally:
-            os._exit(_CANNOT_EXECUTE)
-    return child, failure
-
-
-def _run_in_place(program: bytes, argv: list[bytes], environment: Environment) -> int:
-    """Become the program; returns only if that fails, and then the wait status to end with."""
-    try:
-        become(program, argv, environment)
-    except OSError as error:
-        _write(2, b"chef-run-launcher: cannot run %s: %s\n" % (program, os.fsencode(error.strerror)))
-        return (_NOT_FOUND if isinstance(error, FileNotFoundError) else _CANNOT_EXECUTE) << 8
-
-
-def _wait(child: int, relay: _Relay) -> int:
-    awaited = holdable_signals() | {_signal.SIGCHLD}
-    while True:
-        pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
-        if pid and os.WIFSTOPPED(status):
-            _stop_by(os.WSTOPSIG(status))
-            continue
-        if pid:
-            return status
-        number, sender = _next_signal(awaited)
-        if number == _signal.SIGCHLD:
-            continue
-        reached = relay.reached_group(number)
-        if sender == child:
-            # A program that signals its parent means ours; the group has had its share anyway.
-            if not reached:
-                os.kill(os.getppid(), number)
-        elif not reached or os.getpgid(child) != os.getpgrp():
-            os.kill(child, number)
-
-
-if sys.platform == "linux":
-
-    def _next_signal(awaited: set[int]) -> tuple[int, int]:
-        info = _signal.sigwaitinfo(awaited)
-        return info.si_signo, info.si_pid
-
-else:
-
-    def _next_signal(awaited: set[int]) -> tuple[int, int]:
-        return _signal.sigwait(awaited), 0
-
-
-def _stop_by(number: int) -> None:
-    """Stop as the child has stopped, and come back when continued."""
-    if number == _signal.SIGSTOP:
-        os.kill(os.getpid(), number)
-        return
-    os.kill(os.getpid(), number)
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
-    if number != _signal.SIGTTOU:
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, {number})
+def _hold_again() -> None:
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
 
 
 def end_like(ended: Ended) -> NoReturn:
-    """End this process as the child ended: the same exit code, or death by the same signal."""
+    """End this process as the child has ended: with the same exit code, or by the same signal.
+
+    A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
+    """
     if os.WIFSIGNALED(ended.status):
         import resource
 
         number = os.WTERMSIG(ended.status)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the child's core is the one to look at
+        # The child's core is the one to look at.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if number != _signal.SIGKILL:
             _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)

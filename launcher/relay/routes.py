@@ -5,27 +5,31 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import sys
 import termios
 
-from launcher.relay.second_terminal import open_second_terminal
+from launcher.relay.descriptors import above_standard, duplicate, pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from launcher.relay.second_terminal import SecondTerminal
+
+assert sys.platform != "win32"
 
 
 class Route:
-    """One way of output: the child writes to `child_end`, it arrives at `source`, and goes on to `sink`."""
+    """One way out: the child writes to `child_end`, it arrives at `source`, and goes on to `sink`."""
 
-    __slots__ = ("child_end", "numbers", "settings", "sink", "source", "thing")
+    __slots__ = ("child_end", "numbers", "sink", "source", "terminal", "watched")
 
-    def __init__(self, thing: tuple[int, int, int], number: int, source: int, child_end: int) -> None:
-        self.thing = thing
-        self.numbers = [number]  # the child's descriptors that it serves
+    def __init__(self, number: int, source: int, child_end: int, terminal: SecondTerminal | None) -> None:
+        self.numbers = [number]  # the child's descriptors that take this way
         self.source = source
         self.child_end = child_end
-        self.sink = _duplicate(number)
-        self.settings: list[Any] | None = None  # of the second pty, as last seen; None: not a terminal
+        self.sink = duplicate(number)
+        self.terminal = terminal  # the second pty, if this is the way to a terminal
+        # A named FIFO may lose one reader and find another; of anything else, a lost reader is lost for good.
+        self.watched = not _is_named_fifo(number)
 
 
 def open_routes(inherit_terminal: bool) -> list[Route]:
@@ -33,22 +37,20 @@ def open_routes(inherit_terminal: bool) -> list[Route]:
 
     Two descriptors on one thing share a route, so that what is written to them keeps its order.
     """
-    routes: list[Route] = []
+    routes: dict[tuple[int, int, int], Route] = {}
     for number in (1, 2):
         try:
             status = os.fstat(number)
+            thing = (status.st_dev, status.st_ino, status.st_rdev)
             if not _is_relayed(number, status.st_mode, inherit_terminal):
                 continue
-            thing = (status.st_dev, status.st_ino, status.st_rdev)
-            for route in routes:
-                if route.thing == thing:
-                    route.numbers.append(number)
-                    break
+            if thing in routes:
+                routes[thing].numbers.append(number)
             else:
-                routes.append(_open_route(thing, number, status.st_mode))
+                routes[thing] = _open_route(number, status.st_mode)
         except (OSError, termios.error):
             continue  # closed stays closed; what cannot be relayed is inherited
-    return routes
+    return list(routes.values())
 
 
 def _is_relayed(number: int, mode: int, inherit_terminal: bool) -> bool:
@@ -60,19 +62,30 @@ def _is_relayed(number: int, mode: int, inherit_terminal: bool) -> bool:
     return stat.S_ISSOCK(mode) and _is_stream(number)
 
 
-def _open_route(thing: tuple[int, int, int], number: int, mode: int) -> Route:
+def _open_route(number: int, mode: int) -> Route:
+    terminal = None
     if stat.S_ISCHR(mode):
-        source, child_end = open_second_terminal(number)
+        from launcher.relay.second_terminal import SecondTerminal
+
+        source, child_end = (above_standard(end) for end in os.openpty())
+        terminal = SecondTerminal(source, number)
     elif stat.S_ISSOCK(mode):
-        source, child_end = _open_socket_pair()
+        source, child_end = _socket_pair()
     else:
-        source, child_end = os.pipe()
-    route = Route(thing, number, above_standard(source), above_standard(child_end))
-    if stat.S_ISCHR(mode):
-        route.settings = termios.tcgetattr(route.source)
+        source, child_end = pipe()
     if not os.get_blocking(number):
-        os.set_blocking(route.child_end, False)  # our own description; the caller's is never touched
-    return route
+        os.set_blocking(child_end, False)  # as the child would find it; the caller's own is never touched
+    return Route(number, source, child_end, terminal)
+
+
+def _is_named_fifo(number: int) -> bool:
+    status = os.fstat(number)
+    if not stat.S_ISFIFO(status.st_mode):
+        return False
+    try:
+        return os.readlink(f"/proc/self/fd/{number}").startswith("/")
+    except OSError:
+        return True
 
 
 def _is_stream(number: int) -> bool:
@@ -85,47 +98,8 @@ def _is_stream(number: int) -> bool:
         given.detach()
 
 
-def _open_socket_pair() -> tuple[int, int]:
+def _socket_pair() -> tuple[int, int]:
     import _socket
 
     ours, childs = _socket.socketpair()
-    return ours.detach(), childs.detach()
-
-
-def above_standard(descriptor: int) -> int:
-    """The same, but not 0, 1 or 2: where the caller closed one of those, a new file lands on it."""
-    if descriptor > 2:
-        return descriptor
-    moved = _duplicate(descriptor)
-    os.close(descriptor)
-    return moved
-
-
-def _duplicate(descriptor: int) -> int:
-    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
-
-
-def let_go(kept: list[int]) -> None:
-    """Hold nothing of the caller's: /dev/null on 0, 1 and 2, and everything else but `kept` closed.
-
-    Whoever waits for the end of a file, for EPIPE or for a free lock must not wait for us.
-    """
-    try:
-        null = above_standard(os.open("/dev/null", os.O_RDWR))
-        for number in (0, 1, 2):
-            os.dup2(null, number)
-    except OSError:
-        os.closerange(0, 3)
-    for number in _open_descriptors():
-        if number > 2 and number not in kept:
-            try:
-                os.close(number)
-            except OSError:
-                pass  # it was the one that listed them
-
-
-def _open_descriptors() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/dev/fd")]
-    except OSError:
-        return list(range(1024))
+    return above_standard(ours.detach()), above_standard(childs.detach())

@@ -1,8 +1,9 @@
-"""The second pty: shows the child the user's terminal, and is undone again on the way to it.
+"""The second pty, which stands for the user's terminal as the child's output.
 
-The child sees the settings that the real terminal has, output processing included. The real terminal will
-process the output too, so what the second pty added is taken out again: each newline of a stream that went
-through ONLCR has its own carriage return, which makes the way back exact.
+It is nobody's controlling terminal: input, signals and job control stay with the real one. The child sees
+the real one's settings on it, output processing included. The real one will process the output as well, so
+what the second pty added is taken out on the way: after ONLCR every newline has a carriage return of its own,
+which makes the way back exact.
 """
 
 from __future__ import annotations
@@ -10,73 +11,69 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import sys
 import termios
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+assert sys.platform != "win32"
 
 # Output processing that cannot be undone exactly; where it is on, the second pty does without any.
-_NOT_UNDOABLE = termios.OLCUC | termios.OCRNL | termios.ONOCR | termios.ONLRET | termios.TABDLY
-_OFLAG = 1
-_CC = 6
+_NOT_UNDOABLE = sum(getattr(termios, name, 0) for name in ("OLCUC", "OCRNL", "ONOCR", "ONLRET", "TABDLY"))
+_OFLAG, _FLAGS, _CHARACTERS = 1, range(4), 6  # places in what tcgetattr returns
+# What a pty holds ready for one read. Only where a read took all of that can it have parted a \r from its \n.
+_FULL_READ = 4095
+_MILLISECONDS_FOR_THE_REST = 10
 
 
-def open_second_terminal(terminal: int) -> tuple[int, int]:
-    """Our end and the child's end of a pty with the settings and the size of `terminal`.
+class SecondTerminal:
+    """A pty by our end of it, and the terminal that it stands for."""
 
-    It is nobody's controlling terminal: input, signals and job control stay with the real one.
-    """
-    ours, childs = os.openpty()
-    settings = termios.tcgetattr(terminal)
-    if settings[_OFLAG] & _NOT_UNDOABLE:
-        settings[_OFLAG] &= ~termios.OPOST
-    termios.tcsetattr(childs, termios.TCSANOW, settings)
-    copy_size(terminal, ours)
-    return ours, childs
+    __slots__ = ("_ours", "_settings", "real")
 
+    def __init__(self, ours: int, real: int) -> None:
+        settings = termios.tcgetattr(real)
+        if settings[_OFLAG] & _NOT_UNDOABLE:
+            settings[_OFLAG] &= ~termios.OPOST
+        termios.tcsetattr(ours, termios.TCSANOW, settings)
+        self._ours = ours
+        self._settings = termios.tcgetattr(ours)
+        self.real = real
+        self.follow_size()
 
-def copy_size(terminal: int, second: int) -> bool:
-    """Give the second pty the terminal's size, pixels included. True if that changed it."""
-    size = fcntl.ioctl(terminal, termios.TIOCGWINSZ, bytes(8))
-    if size == fcntl.ioctl(second, termios.TIOCGWINSZ, bytes(8)):
-        return False
-    fcntl.ioctl(second, termios.TIOCSWINSZ, size)
-    return True
+    def follow_size(self) -> bool:
+        """Take on the real terminal's size, pixels included. True if that is a change."""
+        size = fcntl.ioctl(self.real, termios.TIOCGWINSZ, bytes(8))
+        if size == fcntl.ioctl(self._ours, termios.TIOCGWINSZ, bytes(8)):
+            return False
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
+        return True
 
+    def pass_on_settings(self) -> None:
+        """Make on the real terminal what changes the child has made here: curses sets modes on its output."""
+        before, now = self._settings, termios.tcgetattr(self._ours)
+        if now == before:
+            return
+        self._settings = now
+        real = termios.tcgetattr(self.real)
+        for place in _FLAGS:
+            changed = before[place] ^ now[place]
+            real[place] = real[place] & ~changed | now[place] & changed
+        for index, character in enumerate(now[_CHARACTERS]):
+            if character != before[_CHARACTERS][index]:
+                real[_CHARACTERS][index] = character
+        termios.tcsetattr(self.real, termios.TCSANOW, real)
 
-def pass_settings(second: int, last: list[Any], terminal: int) -> list[Any]:
-    """Make on the terminal the changes that the child made on the second pty since `last`.
+    def as_written(self, data: bytes) -> bytes:
+        """`data`, just read from our end, as the child wrote it."""
+        processing = termios.OPOST | termios.ONLCR
+        if self._settings[_OFLAG] & processing != processing:
+            return data
+        wait = _MILLISECONDS_FOR_THE_REST if len(data) >= _FULL_READ else 0
+        # Bounded, because a child may write nothing but \r.
+        while data.endswith(b"\r") and len(data) < 2 * _FULL_READ and self._has_more(wait):
+            data += os.read(self._ours, 1)
+        return data.replace(b"\r\n", b"\n")
 
-    Returns the settings that the second pty has now.
-    """
-    now = termios.tcgetattr(second)
-    if now != last:
-        real = termios.tcgetattr(terminal)
-        for flags in range(4):
-            changed = now[flags] ^ last[flags]
-            real[flags] = real[flags] & ~changed | now[flags] & changed
-        for index, character in enumerate(now[_CC]):
-            if character != last[_CC][index]:
-                real[_CC][index] = character
-        termios.tcsetattr(terminal, termios.TCSANOW, real)
-    return now
-
-
-def undo_newlines(second: int, settings: list[Any], data: bytes) -> bytes:
-    """`data`, just read from the second pty, as the child wrote it."""
-    if settings[_OFLAG] & (termios.OPOST | termios.ONLCR) != termios.OPOST | termios.ONLCR:
-        return data
-    while data.endswith(b"\r") and _more_comes(second, len(data)):
-        data += os.read(second, _BUFFER)
-    return data.replace(b"\r\n", b"\n")
-
-
-# What a pty holds for a reader. Only a read that took it all can have come between a \r and its \n.
-_BUFFER = 4095
-
-
-def _more_comes(second: int, taken: int) -> bool:
-    poller = select.poll()
-    poller.register(second, select.POLLIN)
-    return any(event & select.POLLIN for _, event in poller.poll(10 if taken >= _BUFFER else 0))
+    def _has_more(self, milliseconds: int) -> bool:
+        poller = select.poll()
+        poller.register(self._ours, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poller.poll(milliseconds))

@@ -5,17 +5,19 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from launcher import handover, relay  # noqa: E402
+from launcher import handover, relay
+
+assert sys.platform != "win32"
 
 
 class Counter:
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> None:
         self.count += len(data)
 
-    def report(self):
+    def report(self) -> bytes:
         return b"%d" % self.count
 
 

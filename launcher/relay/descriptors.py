@@ -1,0 +1,55 @@
+"""Keeping our own files out of the caller's way, and letting go of the caller's."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+
+assert sys.platform != "win32"
+
+
+def pipe() -> tuple[int, int]:
+    """The reading and the writing end of a pipe, neither of them 0, 1 or 2."""
+    reading, writing = os.pipe()
+    return above_standard(reading), above_standard(writing)
+
+
+def above_standard(descriptor: int) -> int:
+    """The same file, but not as 0, 1 or 2: where the caller closed one of those, a new file lands on it."""
+    if descriptor > 2:
+        return descriptor
+    moved = duplicate(descriptor)
+    os.close(descriptor)
+    return moved
+
+
+def duplicate(descriptor: int, lowest: int = 3) -> int:
+    """A second descriptor of the same file, not lower than `lowest`, that no program of others inherits."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
+
+
+def let_go(kept: list[int]) -> None:
+    """Hold nothing of the caller's: /dev/null on 0, 1 and 2, and all others but `kept` closed.
+
+    Whoever waits for the end of a file, for EPIPE or for a lock must not wait for us.
+    """
+    try:
+        null = above_standard(os.open("/dev/null", os.O_RDWR))
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+    except OSError:
+        os.closerange(0, 3)  # no /dev/null here
+    for number in _open_descriptors():
+        if number > 2 and number not in kept:
+            try:
+                os.close(number)
+            except OSError:
+                pass  # the one that listed the others
+
+
+def _open_descriptors() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        return list(range(1024))  # no /proc: as far as the customary limit goes

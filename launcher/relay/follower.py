@@ -1,0 +1,168 @@
+"""Copying one route, and showing the observer what has gone by. Runs in the relay process alone."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import select
+import sys
+import termios
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from launcher.relay.ended import Observer
+    from launcher.relay.routes import Route
+
+assert sys.platform != "win32"
+
+_CHUNK = 1 << 16
+# No less than a pipe, a socket or a pty holds: what comes after that much was written after the child's end.
+_FULL_BUFFER = 1 << 20
+_REPORT_LIMIT = 1 << 14
+
+
+class Watcher:
+    """The observer, made when there is something to see. What goes wrong in it ends only the watching."""
+
+    __slots__ = ("_failed", "_lock", "_make", "_observer")
+
+    def __init__(self, make: Callable[[], Observer]) -> None:
+        self._make = make
+        self._observer: Observer | None = None
+        self._failed = False
+        self._lock = _thread.allocate_lock()
+
+    def show(self, data: bytes) -> None:
+        with self._lock:
+            if self._failed:
+                return
+            try:
+                if self._observer is None:
+                    self._observer = self._make()
+                self._observer.feed(data)
+            except BaseException:
+                self._failed = True
+
+    def report(self) -> bytes:
+        with self._lock:
+            try:
+                report = b"" if self._failed or self._observer is None else self._observer.report()
+            except BaseException:
+                report = b""
+            return report if len(report) <= _REPORT_LIMIT else b""
+
+
+class Follower:
+    """A thread that copies one route, with plain blocking reads and writes: back-pressure is the kernel's.
+
+    A thread for each, so that a reader who leaves one stream unread holds up neither the other nor an order.
+    `ending` is the reading end of a pipe, whose other end is closed when the child has ended.
+    """
+
+    __slots__ = ("_drained", "_ending", "_over", "_route", "_watcher", "is_over")
+
+    def __init__(self, route: Route, watcher: Watcher, ending: int) -> None:
+        self._route = route
+        self._watcher = watcher
+        self._ending = ending
+        self._drained = _thread.allocate_lock()
+        self._over = _thread.allocate_lock()
+        self._drained.acquire()
+        self._over.acquire()
+        self.is_over = False
+        _thread.start_new_thread(self._run, ())
+
+    def wait_until_drained(self) -> None:
+        """Wait until all that the child wrote before it ended has gone on."""
+        self._drained.acquire()
+
+    def wait_until_over(self) -> None:
+        """Wait until nobody can write to this route any more, or nobody reads it."""
+        self._over.acquire()
+
+    def _run(self) -> None:
+        try:
+            self._copy_until_ending()
+            self._drain()
+            self._drained.release()
+            self._copy()
+        except (OSError, EOFError, termios.error):
+            pass  # either side has gone; by our closing, the other learns it
+        self.is_over = True
+        self._close()
+        if self._drained.locked():
+            self._drained.release()
+        self._over.release()
+
+    def _copy_until_ending(self) -> None:
+        poller = self._poller()
+        poller.register(self._ending, 0)
+        while True:
+            ready = {number for number, _ in poller.poll()}
+            self._check_reader(ready)
+            if self._ending in ready:
+                return
+            self._pass_on()
+
+    def _copy(self) -> None:
+        poller = self._poller()
+        while True:
+            self._check_reader({number for number, _ in poller.poll()})
+            self._pass_on()
+
+    def _poller(self) -> select.poll:
+        poller = select.poll()
+        poller.register(self._route.source, select.POLLIN)
+        # For no event but the loss of the reader: the child must learn of it now, not two writes later.
+        # Not elsewhere: macOS cannot poll every terminal.
+        if self._route.watched and sys.platform == "linux":
+            poller.register(self._route.sink, 0)
+        return poller
+
+    def _check_reader(self, ready: set[int]) -> None:
+        if self._route.sink in ready:
+            raise BrokenPipeError
+
+    def _drain(self) -> None:
+        """Pass on what is there now. All that the child wrote is, even where others write on for ever."""
+        if self._route.terminal is not None:
+            self._route.terminal.pass_on_settings()
+        poller = select.poll()
+        poller.register(self._route.source, select.POLLIN)
+        passed = 0
+        while passed < _FULL_BUFFER and poller.poll(0):
+            passed += self._pass_on()
+
+    def _pass_on(self) -> int:
+        data = os.read(self._route.source, _CHUNK)
+        if not data:
+            raise EOFError
+        terminal = self._route.terminal
+        if terminal is not None:
+            terminal.pass_on_settings()
+            data = terminal.as_written(data)
+        _write_all(self._route.sink, data)
+        self._watcher.show(data)
+        return len(data)
+
+    def _close(self) -> None:
+        if self._route.terminal is not None:
+            try:
+                self._route.terminal.pass_on_settings()
+            except (OSError, termios.error):
+                pass  # the terminal is gone
+        os.close(self._route.source)
+        os.close(self._route.sink)
+
+
+def _write_all(sink: int, data: bytes) -> None:
+    while data:
+        try:
+            data = data[os.write(sink, data) :]
+        except BlockingIOError:
+            # The caller's O_NONBLOCK, which is not ours to take away.
+            poller = select.poll()
+            poller.register(sink, select.POLLOUT)
+            poller.poll()

@@ -1,0 +1,198 @@
+"""The relay process: passes the child's output on, and knows which signals the whole group has had.
+
+It is in the caller's process group and serves as its canary: a signal that reaches it was sent to the group.
+When the launcher is killed, it ends the child, as that signal would have; when a grandchild still holds the
+output at the end, it lives on until that is served.
+
+The launcher gives orders, one a line: the child's process id, then ASK at any time, then CHILD_ENDED. Back come
+the numbers of signals as they arrive, and ANSWERED after each ASK; after CHILD_ENDED, when all is drained,
+STAYS or LEAVES, and then the observer's report, to the end.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+from launcher.handover import holdable_signals
+from launcher.relay.descriptors import let_go, pipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable, Iterator
+
+    from launcher.relay.ended import Observer
+    from launcher.relay.routes import Route
+else:
+    import _signal
+
+assert sys.platform != "win32"
+
+# Not listened for: a fault of its own must end it.
+_FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
+
+_ASK = b"?"
+_CHILD_ENDED = b"."
+_ANSWERED = b"\0"
+_STAYS, _LEAVES = b"\xfe", b"\xff"  # above every signal's number
+# It answers at once, unless it was stopped along with its group.
+_ANSWER_MILLISECONDS = 1000
+
+
+class RelayProcess:
+    """The relay process, as the launcher sees it. Making one raises OSError if there can be none."""
+
+    __slots__ = ("_heard", "answers", "orders", "pid", "ready")
+
+    def __init__(self, routes: list[Route], observer: Callable[[], Observer]) -> None:
+        orders, self.orders = pipe()
+        self.answers, answers = pipe()
+        # One byte when it is at work; the end of the file, and nothing before it, when it failed.
+        self.ready, ready = pipe()
+        self._heard: list[int] = []
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _serve(routes, observer, orders, answers, ready)
+            finally:
+                os._exit(0)
+        os.close(ready)
+
+    def child_started(self, child: int) -> None:
+        self._order(b"%d" % child)
+
+    def reached_group(self, number: int) -> bool:
+        """Whether a signal that the launcher got went to its whole group.
+
+        The kernel gives it to every member before any of them can go on, so the answer is certain.
+        """
+        self._order(_ASK)
+        self._heard += self._read_until_answered()
+        reached = number in self._heard
+        if reached:
+            self._heard.remove(number)
+        # The rest was settled with earlier signals, but for those that wait here to be taken.
+        pending = _signal.sigpending()
+        self._heard = [other for other in self._heard if other in pending]
+        return reached
+
+    def finish(self) -> bytes:
+        """Wait until what the child wrote has gone on; return the observer's report."""
+        self._order(_CHILD_ENDED)
+        said = b""
+        while not said.endswith((_STAYS, _LEAVES)) and (byte := os.read(self.answers, 1)):
+            said = byte
+        report = b""
+        while piece := os.read(self.answers, 1 << 16):
+            report += piece
+        if said == _LEAVES:
+            os.waitpid(self.pid, 0)
+        return report
+
+    def _order(self, order: bytes) -> None:
+        try:
+            os.write(self.orders, order + b"\n")
+        except OSError:
+            pass  # somebody has killed it
+
+    def _read_until_answered(self) -> bytes:
+        poller = select.poll()
+        poller.register(self.answers, select.POLLIN)
+        said = b""
+        while not said.endswith(_ANSWERED) and poller.poll(_ANSWER_MILLISECONDS):
+            piece = os.read(self.answers, 1 << 10)
+            if not piece:
+                break
+            said += piece
+        return said
+
+
+def _serve(
+    routes: list[Route], observer: Callable[[], Observer], orders: int, answers: int, ready: int
+) -> None:
+    """The relay process's life. It starts with all signals held."""
+    from launcher.relay.follower import Follower, Watcher
+
+    let_go([orders, answers, ready, *(end for route in routes for end in (route.source, route.sink))])
+    os.chdir("/")  # it may outlive the run, and must keep no file system busy
+    for route in routes:
+        if route.terminal is not None:
+            route.terminal.real = route.sink
+    child: list[int] = []
+    watcher = Watcher(observer)
+    ending, child_lives = pipe()
+    followers = [Follower(route, watcher, ending) for route in routes]
+    _listen_for_signals(routes, answers, child)
+    os.write(ready, b"!")
+    os.close(ready)
+
+    ended = False
+    for order in _orders(orders):
+        if order == _ASK:
+            os.write(answers, _ANSWERED)
+        elif order == _CHILD_ENDED:
+            ended = True
+            break
+        else:
+            child.append(int(order))
+    if child and not ended:
+        _send(child[0], _signal.SIGKILL)  # the launcher was killed, in place of the program
+    os.close(child_lives)
+    for follower in followers:
+        follower.wait_until_drained()
+    _signal.set_wakeup_fd(-1)
+    if ended:
+        stays = any(not follower.is_over for follower in followers)
+        os.write(answers, (_STAYS if stays else _LEAVES) + watcher.report())
+    os.close(answers)
+    for follower in followers:
+        follower.wait_until_over()
+
+
+def _orders(descriptor: int) -> Iterator[bytes]:
+    while piece := os.read(descriptor, 1 << 10):
+        yield from piece.splitlines()
+
+
+def _listen_for_signals(routes: list[Route], answers: int, child: list[int]) -> None:
+    """From here on, the number of each signal is in `answers` the moment it has come."""
+
+    def note(number: int, frame: object) -> None:
+        # In the background a size changes without SIGWINCH; it is SIGCONT that brings us back.
+        if number in (_signal.SIGWINCH, _signal.SIGCONT) and _follow_size(routes) and child:
+            _send(child[0], _signal.SIGWINCH)  # it may have looked before the size was there
+
+    os.set_blocking(answers, False)
+    _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)
+    faults = {
+        _signal.SIGSEGV,
+        _signal.SIGBUS,
+        _signal.SIGFPE,
+        _signal.SIGILL,
+        _signal.SIGTRAP,
+        _signal.SIGSYS,
+    }
+    heard = holdable_signals() - faults
+    for number in heard:
+        _signal.signal(number, note)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
+
+
+def _follow_size(routes: list[Route]) -> bool:
+    changed = False
+    for route in routes:
+        if route.terminal is not None:
+            try:
+                changed |= route.terminal.follow_size()
+            except OSError:
+                pass  # that output is closed
+    return changed
+
+
+def _send(process: int, number: int) -> None:
+    try:
+        os.kill(process, number)
+    except OSError:
+        pass  # it has ended
