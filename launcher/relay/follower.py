@@ -8,14 +8,14 @@ import select
 import sys
 import termios
 
+assert sys.platform != "win32"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from launcher.relay.ended import Observer
     from launcher.relay.routes import Route
-
-assert sys.platform != "win32"
 
 _CHUNK = 1 << 16
 # No less than a pipe, a socket or a pty holds: what comes after that much was written after the child's end.

@@ -10,6 +10,9 @@ import _thread
 import os
 import sys
 
+assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+# ruff: noqa: E402
+
 from launcher.handover import become, hold_signals, holdable_signals
 from launcher.relay.descriptors import duplicate, let_go, pipe
 from launcher.relay.ended import Ended
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from launcher.relay.routes import Route
 else:
     import _signal
-
-assert sys.platform != "win32"
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127

@@ -4,9 +4,9 @@ It is in the caller's process group and serves as its canary: a signal that reac
 When the launcher is killed, it ends the child, as that signal would have; when a grandchild still holds the
 output at the end, it lives on until that is served.
 
-The launcher gives orders, one a line: the child's process id, then ASK at any time, then CHILD_ENDED. Back come
-the numbers of signals as they arrive, and ANSWERED after each ASK; after CHILD_ENDED, when all is drained,
-STAYS or LEAVES, and then the observer's report, to the end.
+The launcher gives orders, one a line: the child's process id, then ASK at any time, then CHILD_ENDED. Back
+come the numbers of signals as they arrive, and ANSWERED after each ASK; after CHILD_ENDED, when all is
+drained, STAYS or LEAVES, and then the observer's report, to the end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from __future__ import annotations
 import os
 import select
 import sys
+
+assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+# ruff: noqa: E402
 
 from launcher.handover import holdable_signals
 from launcher.relay.descriptors import let_go, pipe
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from launcher.relay.routes import Route
 else:
     import _signal
-
-assert sys.platform != "win32"
 
 # Not listened for: a fault of its own must end it.
 _FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}

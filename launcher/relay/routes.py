@@ -8,13 +8,14 @@ import stat
 import sys
 import termios
 
+assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+# ruff: noqa: E402
+
 from launcher.relay.descriptors import above_standard, duplicate, pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from launcher.relay.second_terminal import SecondTerminal
-
-assert sys.platform != "win32"
 
 
 class Route:
