@@ -1,4 +1,4 @@
-"""scripts/collector.py, as the process that a person or the demo starts."""
+"""The servers that take sessions in place of the real one: scripts/collector.py, and the tests' own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from pathlib import Path
 
 import pytest
 import trustme
+import urllib3
+
+from tests.support.homes import Home
+from tests.support.servers import Answer, Collector
+from tests.support.waiting import wait_until
 
 COLLECTOR = Path(__file__).parent.parent / "scripts" / "collector.py"
 SESSION = {
@@ -111,3 +116,68 @@ def test_it_ends_quietly_on_sigterm() -> None:
         assert process.wait(10) == 0
         assert process.stderr
         assert process.stderr.read() == ""
+
+
+@pytest.fixture
+def pool(collector: Collector, home: Home) -> Iterator[urllib3.PoolManager]:
+    """A client that trusts what the home trusts."""
+    with urllib3.PoolManager(ca_certs=home.env["SSL_CERT_FILE"], retries=False, timeout=10) as manager:
+        yield manager
+
+
+def test_the_tests_collector_keeps_requests_to_the_byte(
+    collector: Collector, pool: urllib3.PoolManager
+) -> None:
+    headers = {"X-Case": "Kept As It Was", "Accept-Encoding": "identity"}
+    for body in (b"\x00\xff", b""):
+        assert pool.request("POST", f"{collector.url}/a?b", body=body, headers=headers).status == 202
+    first, second = collector.wait_for_requests(2)
+    assert first.head.startswith(b"POST /a?b HTTP/1.1\r\n")
+    assert b"\r\nX-Case: Kept As It Was\r\n" in first.head
+    assert first.head.endswith(b"\r\n\r\n")
+    assert (first.line, first.headers["x-case"]) == ("POST /a?b HTTP/1.1", "Kept As It Was")
+    assert (first.body, second.body) == (b"\x00\xff", b"")
+
+
+def test_the_tests_collector_answers_as_it_is_told_and_then_accepts(
+    collector: Collector, pool: urllib3.PoolManager
+) -> None:
+    collector.answers.append(Answer(503, b"busy", {"Retry-After": "120"}))
+    answers = [pool.request("POST", collector.url, body=b"x") for _ in range(2)]
+    assert [answer.status for answer in answers] == [503, 202]
+    assert (answers[0].data, answers[0].headers["Retry-After"]) == (b"busy", "120")
+
+
+def test_the_tests_collector_can_break_a_connection_that_it_took_a_request_from(
+    plain_collector: Collector,
+) -> None:
+    plain_collector.answers.append(Answer(reset=True))
+    broken = pytest.raises(urllib3.exceptions.ProtocolError, match="reset by peer")
+    with urllib3.PoolManager(retries=False, timeout=10) as manager, broken:
+        manager.request("POST", plain_collector.url, body=b"x")
+    assert len(plain_collector.requests) == 1
+
+
+def test_the_tests_collector_can_keep_a_client_waiting(
+    collector: Collector, pool: urllib3.PoolManager
+) -> None:
+    collector.answers.append(Answer(silent=True))
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        pool.request("POST", collector.url, body=b"x", timeout=0.2)
+    assert len(collector.requests) == 1
+
+
+def test_the_tests_collector_notes_a_client_that_does_not_trust_it(collector: Collector) -> None:
+    with (
+        urllib3.PoolManager(retries=False, timeout=10) as manager,
+        pytest.raises(urllib3.exceptions.SSLError),
+    ):
+        manager.request("POST", collector.url, body=b"x")
+    [error] = wait_until(lambda: collector.errors, "the refused handshake")
+    assert isinstance(error, ssl.SSLError)
+    assert collector.requests == []
+
+
+def test_the_tests_collector_serves_without_encryption_too(plain_collector: Collector, home: Home) -> None:
+    assert home.env["CHEF_TELEMETRY_ENDPOINT"] == plain_collector.url
+    assert post(f"{plain_collector.url}/events", SESSION) == (202, {})

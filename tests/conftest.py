@@ -1,0 +1,88 @@
+"""Fixtures of every test. What they are made of is in tests/support."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support import servers
+from tests.support.homes import Home
+from tests.support.programs import Launcher, Program, install_as_chef_run
+from tests.support.recordings import WHY_SKIPPED, Recording, recordings
+
+STAND_IN = Path(__file__).parent.parent / "scripts" / "stand_in_chef_run.py"
+REPLAY = Path(__file__).parent / "support" / "replay.py"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A HOME that nobody has used; its environment reaches no server unless a test says so."""
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def chef_run(tmp_path: Path, home: Home) -> Program:
+    """The stand-in, as an executable called chef-run. The launcher finds it."""
+    return real_chef_run(STAND_IN, tmp_path, home)
+
+
+@pytest.fixture
+def replay(tmp_path: Path, home: Home) -> Program:
+    """An executable called chef-run that plays a recording: see Recording.set_up. The launcher finds it."""
+    return real_chef_run(REPLAY, tmp_path, home)
+
+
+def real_chef_run(script: Path, tmp_path: Path, home: Home) -> Program:
+    path = install_as_chef_run(script, tmp_path / "real")
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = str(path)
+    return Program(path, tmp_path, home.env)
+
+
+@pytest.fixture
+def launcher(tmp_path: Path, home: Home) -> Launcher:
+    """The installed chef-run-launcher, in the home."""
+    return Launcher(Path(sys.executable).with_name("chef-run-launcher"), tmp_path, home.env)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def collector(tmp_path: Path, home: Home, authority: trustme.CA) -> Iterator[servers.Collector]:
+    """A collector over HTTPS. The home's environment names it, and trusts its certificate."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(tls)
+    certificates = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(certificates))
+    home.env["SSL_CERT_FILE"] = str(certificates)
+    yield from serving(servers.Collector(tls), home)
+
+
+@pytest.fixture
+def plain_collector(home: Home) -> Iterator[servers.Collector]:
+    """A collector over HTTP without encryption. The home's environment names it."""
+    yield from serving(servers.Collector(), home)
+
+
+def serving(server: servers.Collector, home: Home) -> Iterator[servers.Collector]:
+    home.env["CHEF_TELEMETRY_ENDPOINT"] = server.url
+    with server:
+        yield server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with an argument called `recording` runs once for each of them."""
+    if "recording" in metafunc.fixturenames:
+        skipped = pytest.param(None, marks=pytest.mark.skip(reason=WHY_SKIPPED), id="none")
+        metafunc.parametrize("recording", recordings() or [skipped], ids=name)
+
+
+def name(recording: object) -> str | None:
+    return recording.name if isinstance(recording, Recording) else None

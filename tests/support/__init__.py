@@ -1,0 +1,1 @@
+"""What the tests share: homes, servers, the launcher as a process, recordings of the real chef-run."""

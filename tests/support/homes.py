@@ -1,0 +1,56 @@
+"""A HOME of a test's own, and the environment that goes with it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+# Refused at once. A test that says nothing about an endpoint must not reach the real one.
+NOBODY = "http://127.0.0.1:1"
+
+
+class Home:
+    """A HOME that nobody has used, and `env`: all of the environment that a program gets there."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir()
+        self.path = path
+        self.env = {
+            "HOME": str(path),
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TERM": "xterm",
+            "CHEF_TELEMETRY_ENDPOINT": NOBODY,
+            "STAND_IN_SECONDS": "0",
+        }
+        self.workstation = path / ".chef-workstation"
+        self.config = self.workstation / "config.toml"
+        self.installation_id = self.workstation / "installation_id"
+        self.telemetry = self.workstation / "telemetry"
+        self.logs = self.workstation / "logs"
+
+    def use(self, config: str = "") -> None:
+        """Leave it as an earlier chef-run did, that run's payload included."""
+        self.telemetry.mkdir(parents=True)
+        self.logs.mkdir()
+        self.config.write_text(config, encoding="utf-8")
+        self.installation_id.write_text(str(uuid.uuid4()), encoding="utf-8")
+        (self.telemetry / "telemetry-payload-1.yml").write_text(
+            "---\nversion: 1.1.1\nentries: []\n", encoding="utf-8"
+        )
+
+    def sessions(self) -> list[Path]:
+        """The sessions waiting to be sent."""
+        return sorted(self.telemetry.glob("session-*.json"))
+
+    def payloads(self) -> list[Path]:
+        """The payloads that chef-run left."""
+        return sorted(self.telemetry.glob("telemetry-payload-*.yml"))
+
+    def files(self) -> set[str]:
+        """Every file and folder in it, by its path from here; folders end with a slash."""
+        return {
+            os.path.relpath(path, self.path) + ("/" if path.is_dir() else "")
+            for path in self.path.rglob("*")  #
+        }

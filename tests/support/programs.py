@@ -1,0 +1,72 @@
+"""Programs as processes: a chef-run to be wrapped, and the installed launcher."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+
+SECONDS = 30
+
+
+def install_as_chef_run(script: Path, folder: Path) -> Path:
+    """Make the script an executable called chef-run that needs no PATH and imports nothing from outside."""
+    lines = script.read_text(encoding="utf-8").split("\n", 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / "chef-run"
+    program.write_text(f"#!{sys.executable} -IS\n{lines[1]}", encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
+class Program:
+    """A program in a test's own environment; `env` may be changed between runs."""
+
+    def __init__(self, path: Path, cwd: Path, env: dict[str, str]) -> None:
+        self.path = path
+        self.cwd = cwd
+        self.env = env
+
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """With both outputs on pipes of their own."""
+        return subprocess.Popen(
+            [str(self.path), *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.cwd,
+            env=self.env,
+        )
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """To its end, with stdin and both outputs on pipes of their own."""
+        return subprocess.run(
+            [str(self.path), *arguments],
+            input=stdin,
+            capture_output=True,
+            cwd=self.cwd,
+            env=self.env,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def on_a_terminal(self, *arguments: str) -> pexpect.spawn[bytes]:
+        """On a terminal of its own of 80 columns and 24 rows. It must be closed: use it with `with`."""
+        return pexpect.spawn(
+            str(self.path),
+            list(arguments),
+            cwd=str(self.cwd),
+            env=self.env,
+            dimensions=(24, 80),
+            timeout=SECONDS,
+        )
+
+
+class Launcher(Program):
+    """The installed chef-run-launcher."""
+
+    def exec(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        """What the alias does for `chef-run ARGUMENTS`."""
+        return self.run("exec", *arguments)

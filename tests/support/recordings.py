@@ -1,0 +1,72 @@
+"""Recordings of the real chef-run, which are kept beside the repository and not in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.homes import Home
+
+FOLDER = Path(__file__).parents[2].parent / "shared" / "transcripts"
+WHY_SKIPPED = "no recordings of the real chef-run beside this repository (../shared/transcripts)"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One run of the real chef-run: `case` is what was run, `mode` pipe or pty, `home` fresh or existing."""
+
+    folder: Path
+    meta: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.folder.relative_to(FOLDER))
+
+    @property
+    def arguments(self) -> list[str]:
+        arguments: list[str] = self.meta["argv"][1:]
+        return arguments
+
+    @property
+    def on_a_terminal(self) -> bool:
+        return bool(self.meta["mode"] == "pty")
+
+    @property
+    def exit(self) -> int:
+        """The exit code, or the number of the deadly signal as a negative."""
+        return int(self.meta["exit"])
+
+    @property
+    def stdout(self) -> bytes:
+        return self.read("stdout")
+
+    @property
+    def stderr(self) -> bytes:
+        return self.read("stderr")
+
+    @property
+    def terminal(self) -> bytes:
+        return self.read("tty")
+
+    @property
+    def payload(self) -> str | None:
+        """The payload that the run left, if it left one."""
+        return self.read("telemetry-payload.yml").decode() or None
+
+    def read(self, name: str) -> bytes:
+        path = self.folder / name
+        return path.read_bytes() if path.exists() else b""
+
+    def set_up(self, home: Home) -> None:
+        """Bring the home to where the real run found its own, and have the replay play this recording."""
+        if self.meta["home"] == "existing":
+            home.use(self.meta["config"] or "")
+        home.env.update(self.meta["env"], REPLAY=str(self.folder))
+
+
+def recordings() -> list[Recording]:
+    """All of them, in the order of their names; none where they are not kept."""
+    found = sorted(FOLDER.glob("*/*/meta.json"))
+    return [Recording(path.parent, json.loads(path.read_text(encoding="utf-8"))) for path in found]

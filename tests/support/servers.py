@@ -1,0 +1,134 @@
+"""Real servers on 127.0.0.1 that keep what they got to the byte, and answer as a test says."""
+
+from __future__ import annotations
+
+import os
+import socket
+import socketserver
+import ssl
+import struct
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from tests.support.waiting import wait_until
+
+
+@dataclass(frozen=True)
+class Request:
+    head: bytes
+    """The request line and the headers, as they came, with the empty line that ends them."""
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        return self.head.split(b"\r\n", 1)[0].decode("latin-1")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """By their names in lower case."""
+        lines = self.head.decode("latin-1").split("\r\n")[1:-2]
+        pairs = (line.split(":", 1) for line in lines)
+        return {name.lower(): value.strip() for name, value in pairs}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server does with one request, once it has all of it."""
+
+    status: int = 202
+    body: bytes = b"{}"
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    delay: float = 0
+    """Seconds before it answers."""
+    reset: bool = False
+    """Break the connection instead, with a TCP reset."""
+    silent: bool = False
+    """Keep the connection, and never answer."""
+
+
+class Collector(socketserver.ThreadingTCPServer):
+    """Serves from a thread while it is used as a context.
+
+    `answers` are given in their order, and after the last one the default `Answer()` for ever. `requests` are
+    what came, in its order. `errors` are the connections that came to nothing, such as a refused certificate.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_address[1]}"
+        self.requests: list[Request] = []
+        self.answers: deque[Answer] = deque()
+        self.errors: list[BaseException | None] = []
+        self.closing = threading.Event()
+
+    def wait_for_requests(self, count: int) -> list[Request]:
+        """The requests, as soon as there are `count` of them."""
+        wait_until(lambda: len(self.requests) >= count, f"{count} requests; there are {len(self.requests)}")
+        return self.requests
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        self.errors.append(sys.exc_info()[1])
+
+    def __enter__(self) -> Collector:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: Collector
+
+    def handle(self) -> None:
+        while (request := self.read_request()) is not None:
+            answer = self.server.answers.popleft() if self.server.answers else Answer()
+            self.server.requests.append(request)
+            if answer.reset:
+                return self.reset()
+            if answer.silent:
+                self.server.closing.wait()
+                return None
+            self.server.closing.wait(answer.delay)
+            self.wfile.write(encode_answer(answer))
+        return None
+
+    def read_request(self) -> Request | None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = self.rfile.readline()
+            if not line:
+                return None
+            head += line
+        length = int(Request(head, b"").headers.get("content-length", "0"))
+        return Request(head, self.rfile.read(length))
+
+    def reset(self) -> None:
+        # Lingering for no time at all is how TCP spells a reset; detaching closes it under the open files.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
+
+
+def encode_answer(answer: Answer) -> bytes:
+    headers = {"Content-Length": str(len(answer.body)), **answer.headers}
+    lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body
