@@ -1,0 +1,88 @@
+"""Finding the real chef-run, never ourselves."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from launcher.config import Config, Profile
+
+VARIABLE = "CHEF_RUN_LAUNCHER_REAL"
+NOT_FOUND = 127  # as shells have it
+NOT_EXECUTABLE = 126
+
+# What stands in the scripts that start us: pip's console script, and wrappers around the alias's command.
+_OUR_SCRIPTS = (b"from launcher.entry import", b"chef-run-launcher exec ", b"launcher/__main__.py exec ")
+
+
+class NoChefRun(Exception):
+    """There is no chef-run to run. The text says what to do; `exit_code` is what a shell would give."""
+
+    def __init__(self, exit_code: int, text: str) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+def find(variables: Mapping[str, str], config: Config | None, profile: Profile, launcher: str) -> str:
+    """The path of the real chef-run; `launcher` is the path of the file that was started as the launcher.
+
+    A place that somebody named (the variable, then `[launcher] chef_run`) is taken at its word: if nothing can be
+    run there, that is an error, and no other chef-run is run instead. Raises NoChefRun.
+    """
+    named = variables.get(VARIABLE)
+    if named:
+        return _checked(named, VARIABLE, launcher)
+    named = config.text("launcher", "chef_run") if config else None
+    if config and named:
+        return _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
+
+    not_executable = None
+    for candidate in _candidates(variables, profile, launcher):
+        if os.path.isfile(candidate) and not _is_launcher(candidate, launcher):
+            if os.access(candidate, os.X_OK):
+                return candidate
+            not_executable = not_executable or candidate
+    if not_executable:
+        raise NoChefRun(NOT_EXECUTABLE, f"{not_executable} is not executable")
+    raise NoChefRun(
+        NOT_FOUND,
+        f"cannot find chef-run: install {profile.name}, or set {VARIABLE} to its path",
+    )
+
+
+def _checked(path: str, named_by: str, launcher: str) -> str:
+    if not os.path.exists(path):
+        raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist")
+    if os.path.isdir(path) or not os.access(path, os.X_OK):
+        raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file")
+    if _is_launcher(path, launcher):
+        raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
+    return path
+
+
+def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str) -> Iterator[str]:
+    beside = os.path.dirname(os.path.realpath(launcher))
+    for path in profile.chef_run:
+        yield os.path.normpath(os.path.join(beside, path))
+    names = ["chef-run"]
+    if sys.platform == "win32":
+        names = ["chef-run" + extension for extension in variables.get("PATHEXT", ".EXE;.BAT;.CMD").split(os.pathsep)]
+    for folder in variables.get("PATH", os.defpath).split(os.pathsep):
+        for name in names:
+            yield os.path.join(folder or ".", name)
+
+
+def _is_launcher(path: str, launcher: str) -> bool:
+    """Whether `path` is the launcher: the same file, a symlink to it, or a script that starts it."""
+    try:
+        if os.path.samefile(path, launcher):
+            return True
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(4096)
+    except OSError:  # unreadable programs can be run all the same
+        return False
+    return head[:2] == b"#!" and any(mark in head for mark in _OUR_SCRIPTS)

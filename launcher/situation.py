@@ -1,0 +1,52 @@
+"""Everything that a run is decided from, read once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from launcher import config, decision, home
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Situation:
+    """The facts of one run, and the decision that they lead to."""
+
+    __slots__ = ("config", "decision", "home", "policy", "profile", "variables")
+
+    def __init__(self, variables: Mapping[str, str], named_configs: Sequence[str] = ()) -> None:
+        """Read the files; `named_configs` are those that the command line names. Raises only if we are broken."""
+        path = _home_folder(variables)
+        self.variables = variables
+        # A HOME in which nothing may be kept can still hold a config.toml that is to be obeyed.
+        self.home: home.Home | None = home.Home(path) if os.path.isabs(path) else None
+        self.config = config.load(self.home.config) if self.home else None
+        self.policy = config.load_policy()
+        self.profile = config.load_profile()
+        self.decision = decision.decide(
+            variables,
+            home_problem=home.problem(path),
+            config=self.config,
+            named_configs=[config.load(path) for path in named_configs],
+            policy=self.policy,
+            has_endpoint=self.profile.endpoint is not None,
+        )
+
+    @property
+    def inherits_terminal(self) -> bool:
+        """Whether chef-run is to get the terminal itself instead of a second one: [launcher] terminal = "inherit"."""
+        return self.config is not None and self.config.text("launcher", "terminal") == "inherit"
+
+    def default_protocol(self, loaded_config: str | None) -> str:
+        """How chef-run connects where nothing else is said; `loaded_config` is what it loads for the default file."""
+        read = config.load(loaded_config) if loaded_config else self.config
+        return (read.text("connection", "default_protocol") if read else None) or "ssh"
+
+
+def _home_folder(variables: Mapping[str, str]) -> str:
+    if sys.platform == "win32":
+        return variables.get("HOME") or variables.get("USERPROFILE", "")
+    return variables.get("HOME", "")

@@ -1,0 +1,27 @@
+"""The launcher's own processes, as the kernel lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.homes import Home
+from tests.support.waiting import wait_until
+
+
+def senders(home: Home) -> list[int]:
+    """The ids of the senders at work for this home."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:  # ended meanwhile, or somebody else's
+            continue
+        if b"send" in command and f"HOME={home.path}".encode() in environment:
+            found.append(int(folder.name))
+    return found
+
+
+def wait_for_no_sender(home: Home) -> None:
+    """Return when the last sender for this home has ended."""
+    wait_until(lambda: not senders(home), "no sender is left", seconds=40)
