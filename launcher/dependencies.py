@@ -1,0 +1,19 @@
+"""The packages that we need, where the interpreter was started without its site-packages (-S)."""
+
+from __future__ import annotations
+
+
+def make_importable() -> None:
+    """Make our dependencies importable.
+
+    Nearly always they lie beside this package, whose folder is on the path already. Where pip found one installed
+    elsewhere, the interpreter's own start-up (site), which -S left out to save its time, knows the place.
+    """
+    try:
+        import distro  # noqa: F401
+        import fastjsonschema  # noqa: F401
+        import urllib3  # noqa: F401
+    except ImportError:
+        import site
+
+        site.main()

@@ -1,0 +1,46 @@
+"""The installation id (P1): a random UUID that chef-run and the launcher share."""
+
+from __future__ import annotations
+
+import os
+
+from launcher import files, session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from launcher.home import Home
+
+# What chef-run's own telemetry says where it has no usable id.
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def read(home: Home) -> str | None:
+    """The id, NIL if something else stands in its file, None if there is no file."""
+    try:
+        text = files.read(home.installation_id, limit=64).decode("ascii", "replace").strip().lower()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return NIL
+    return text if _is_uuid(text) else NIL
+
+
+def ensure(home: Home) -> str:
+    """The id; made if there is none. Of many processes that make one at once, one wins. Raises OSError."""
+    existing = read(home)
+    if existing:
+        return existing
+    temporary = files.temporary_name(home.installation_id)
+    files.create(temporary, session.new_id().encode())
+    try:
+        os.link(temporary, home.installation_id)  # unlike a rename, it fails if another was first
+    except FileExistsError:
+        pass
+    finally:
+        files.remove(temporary)
+    return read(home) or NIL
+
+
+def _is_uuid(text: str) -> bool:
+    groups = text.split("-")
+    return [len(group) for group in groups] == [8, 4, 4, 4, 12] and set("".join(groups)) <= set("0123456789abcdef")

@@ -1,0 +1,109 @@
+"""The record of one run: the one place that makes it, and the schema that it must satisfy."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from launcher.command_line import Target
+
+    Session = dict[str, Any]
+else:
+    Session = dict  # the name, for modules that may import typing where this one may not
+
+SCHEMA = os.path.join(os.path.dirname(__file__), "session.schema.json")
+LIMIT = 64 * 1024  # bytes of a session file; a larger one is not ours
+
+_checker: Callable[[object], Session] | None = None
+
+
+class InvalidSession(ValueError):
+    """Not a record as the schema has it. The message says which part of the schema, and quotes nothing."""
+
+
+def build(
+    installation_id: str,
+    host: Mapping[str, str | None],
+    targets: Sequence[Target],
+    platforms: Sequence[str | None],
+) -> Session:
+    """The record of a run on `host` that was to connect to `targets`, whose operating systems are `platforms`.
+
+    These fields are the promises P1 to P6 of the privacy page, and there are no others.
+    """
+    return {
+        "schema": 1,
+        "id": new_id(),
+        "installation_id": installation_id,
+        "command": "chef-run",
+        "host": {"os": host["os"], "version": host["version"]},
+        "targets": [
+            {"hostname_sha256": target.sha256, "transport": target.transport, "os": platform}
+            for target, platform in zip(targets, platforms)
+        ],
+    }
+
+
+def new_id() -> str:
+    """A random UUID, version 4 (RFC 9562). Made here because the uuid module costs more than a run may."""
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40
+    digits[8] = digits[8] & 0x3F | 0x80
+    text = digits.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def check(record: object) -> Session:
+    """The record itself, if it is one as the schema has it. Raises InvalidSession."""
+    import fastjsonschema
+
+    prepare()
+    assert _checker
+    try:
+        checked: Session = _checker(record)
+    except fastjsonschema.JsonSchemaValueException as error:
+        # The library's message quotes the value that it found.
+        raise InvalidSession(f"{'/'.join(map(str, error.path))} does not satisfy {error.rule!r}") from None
+    return checked
+
+
+def prepare() -> None:
+    """Make `check` ready: what it costs once, at a moment when nobody waits."""
+    global _checker
+    if _checker is None:
+        import fastjsonschema
+
+        _checker = fastjsonschema.compile(schema())
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON Schema."""
+    import json
+
+    with open(SCHEMA, encoding="utf-8") as file:
+        loaded: dict[str, Any] = json.load(file)
+    return loaded
+
+
+def to_bytes(record: Session) -> bytes:
+    """The record as it stands in its file: indented, for people who look. Raises InvalidSession."""
+    import json
+
+    content = (json.dumps(check(record), indent=2) + "\n").encode()
+    if len(content) > LIMIT:
+        raise InvalidSession(f"more than {LIMIT} bytes")
+    return content
+
+
+def from_bytes(content: bytes) -> Session:
+    """The record that a session file holds. Raises InvalidSession."""
+    import json
+
+    try:
+        return check(json.loads(content))
+    except (ValueError, RecursionError) as error:
+        raise error if isinstance(error, InvalidSession) else InvalidSession("not JSON") from None
