@@ -20,7 +20,7 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 	@touch $@
 
 test: install
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/pytest $(ARGS)
 
 lint: install
 	$(VENV)/bin/ruff check .
@@ -30,7 +30,7 @@ lint: install
 	$(VENV)/bin/mypy --platform win32
 
 demo: install
-	$(VENV)/bin/python scripts/demo
+	$(VENV)/bin/python scripts/demo.py
 
 clean:
 	rm -rf $(VENV) build dist
