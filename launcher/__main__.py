@@ -1,0 +1,11 @@
+"""`python -m launcher`, and `python -I -S <this file>`: the fast start, isolated from the user's Python settings."""
+
+import os
+import sys
+
+if not __package__:
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from launcher.entry import main
+
+main()

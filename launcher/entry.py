@@ -1,0 +1,52 @@
+"""Which face the program shows: a wrapped run of chef-run, the sender, or the management commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from typing import NoReturn
+else:
+    import _signal  # `signal` itself builds enums, and costs half as much as starting Python
+
+DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
+
+
+def main() -> NoReturn:
+    """Start whatever the name and the first word ask for. Ends the process."""
+    # An interrupt ends us as it ends any program, not with a traceback.
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    name = os.path.basename(sys.argv[0])
+    words = sys.argv[1:]
+    if not name.startswith("chef-run-launcher") and name != "__main__.py":
+        _wrapped(words)
+    if words[:1] == ["exec"]:
+        _wrapped(words[1:])
+    if words[:1] == ["send"] and name == "__main__.py":
+        from launcher import sender
+
+        sender.main(words[1])
+        sys.exit()
+    from launcher.cli import app
+
+    app()
+    sys.exit()
+
+
+def _wrapped(words: list[str]) -> NoReturn:
+    if os.environ.get(DRY_RUN):
+        from launcher.cli.dry_run import dry_run
+
+        dry_run(words)
+        sys.exit()
+    from launcher import real, run
+
+    try:
+        run.run(words)
+    except real.NoChefRun as problem:
+        run.complain(str(problem))
+        sys.exit(problem.exit_code)

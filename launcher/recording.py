@@ -1,0 +1,67 @@
+"""What a run leaves behind: gathered while chef-run runs, kept once it has ended."""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from launcher import observe
+    from launcher.home import Home
+    from launcher.situation import Situation
+
+
+class Recording:
+    """The record of one run in the making."""
+
+    def __init__(self, situation: Situation, home: Home, words: Sequence[str]) -> None:
+        """Begin, right before chef-run is started: nothing here may cost time."""
+        self._situation = situation
+        self._home = home
+        self._words = words
+        self._started = time.time()
+        self._prepared = False
+
+    def observer(self) -> observe.Observer:
+        """What watches the output of chef-run as it passes."""
+        from launcher import observe
+
+        return observe.Observer()
+
+    def prepare(self) -> None:
+        """All that can be done while chef-run runs: imports, the host, the targets, the schema."""
+        from launcher import command_line, dependencies, host, session
+
+        dependencies.make_importable()
+        self._host = host.operating_system()
+        self._targets = command_line.targets(
+            self._words,
+            default_protocol=self._situation.default_protocol(command_line.loaded_config(self._words)),
+            posixly_correct="POSIXLY_CORRECT" in self._situation.variables,
+        )
+        session.prepare()
+        from launcher import installation_id, observe, payload  # noqa: F401 - so that `keep` finds them loaded
+
+        self._prepared = True
+
+    def keep(self, report: bytes) -> bool:
+        """Store the session; `report` is the observer's. True if that worked. Whatever goes wrong is silent."""
+        try:
+            return self._prepared and self._keep(report)
+        except Exception:
+            return False
+
+    def _keep(self, report: bytes) -> bool:
+        from launcher import files, installation_id, observe, payload, session, spool
+
+        platforms = observe.platforms(
+            self._targets,
+            payload.adopt(self._home.telemetry, self._targets, started=self._started, ended=time.time()),
+            observe.findings(report),
+        )
+        files.make_folder(self._home.folder)
+        record = session.build(installation_id.ensure(self._home), self._host, self._targets, platforms)
+        spool.store(self._home, record["id"], session.to_bytes(record))
+        return True
