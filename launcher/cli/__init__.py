@@ -1,0 +1,61 @@
+"""The management commands: `chef-run-launcher COMMAND`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from launcher import __version__
+from launcher.cli.dry_run import dry_run
+from launcher.cli.flush import flush
+from launcher.cli.show import show
+from launcher.cli.status import status
+
+UNTOUCHED = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+app = typer.Typer(
+    help="Runs chef-run so that nobody can tell the difference, and keeps a small record of each run.",
+    epilog="Exit codes: 0 done, 1 not done, 2 not understood. `exec` exits as chef-run does.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"chef-run-launcher {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version of the launcher."),
+    ] = False,
+) -> None: ...
+
+
+@app.command("exec", context_settings={**UNTOUCHED, "help_option_names": []})
+def _exec(
+    arguments: Annotated[list[str], typer.Argument(metavar="ARGS...", help="All of it is chef-run's.")],
+) -> None:
+    """Run chef-run, and record the run. This is what the alias calls."""
+    # entry.py sees `exec` first, and starts it without this module; this line is for --help.
+
+
+@app.command("dry-run", context_settings=UNTOUCHED)
+def _dry_run(
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="ARGS...", help="The arguments of chef-run.", default_factory=list)
+    ],
+) -> None:
+    """Show what a run with these arguments would record and send. Runs, writes and sends nothing."""
+    dry_run(arguments)
+
+
+app.command()(status)
+app.command()(show)
+app.command()(flush)

@@ -1,0 +1,75 @@
+"""`dry-run`: what a run would do, without doing any of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Optional
+
+from rich.markup import escape
+
+from launcher import command_line, endpoint, host, installation_id, real, schedule, session
+from launcher.cli.output import console, facts, moment, print_json
+from launcher.cli.show import print_requests, waiting
+from launcher.cli.status import source_rows, sources
+from launcher.delivery import obstacle
+from launcher.session import Session
+from launcher.situation import Situation
+
+
+def dry_run(words: list[str]) -> None:
+    """Print what `chef-run WORDS` would do: the decision, the program, the record, the requests."""
+    situation = Situation(os.environ, command_line.config_files(words))
+    _heading("Would this run be recorded?")
+    console.print("Yes." if situation.decision.on else "No.")
+    console.print(facts(source_rows(sources(situation.decision))))
+
+    _heading("The program that would run")
+    try:
+        console.print(escape(real.find(os.environ, situation.config, situation.profile, sys.argv[0])))
+    except real.NoChefRun as problem:
+        console.print(f"None: {escape(str(problem))}")
+
+    _heading("The session that would be stored")
+    if situation.decision.on:
+        print_json(_session(situation, words))
+        console.print("The operating system of a target is known only from what chef-run says when it runs.")
+    else:
+        console.print("None.")
+
+    _heading("The requests that would go out now")
+    reason = _nothing_goes_out(situation)
+    if reason:
+        console.print(f"None: {escape(reason)}.")
+    else:
+        print_requests(situation, [each.record for each in waiting(situation.home)])
+
+
+def _heading(text: str) -> None:
+    console.print(f"\n[bold]{text}[/]")
+
+
+def _session(situation: Situation, words: list[str]) -> Session:
+    targets = command_line.targets(
+        words,
+        default_protocol=situation.default_protocol(command_line.loaded_config(words)),
+        posixly_correct="POSIXLY_CORRECT" in situation.variables,
+    )
+    known = installation_id.read(situation.home) if situation.home else None
+    unknown: list[Optional[str]] = [None for _ in targets]
+    return session.build(known or "(made at the end of the first run)", host.operating_system(), targets, unknown)
+
+
+def _nothing_goes_out(situation: Situation) -> Optional[str]:
+    """Why this run would send nothing; None if it would send something."""
+    home = situation.home
+    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+    reason = obstacle(situation, destination)
+    if reason or home is None:
+        return reason
+    if not waiting(home):
+        return "no session of an earlier run waits"
+    failure = schedule.last_failure(home)
+    if failure and not schedule.is_due(home):
+        return f"the last delivery failed ({failure.says}); the next attempt is not before {moment(failure.not_before)}"
+    return None

@@ -1,0 +1,39 @@
+"""How the commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """Print `value` as JSON that a program can read."""
+    console.out(json.dumps(value, indent=2), highlight=False)
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> Table:
+    """A table of two columns, what and how it is, without lines."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for what, how in rows:
+        table.add_row(what, escape(how))
+    return table
+
+
+def moment(seconds: float) -> str:
+    """A moment (seconds since the epoch) in local time."""
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
+
+
+def count(number: int, noun: str) -> str:
+    """`1 session`, `2 sessions`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

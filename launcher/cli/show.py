@@ -1,0 +1,127 @@
+"""`show`: the sessions that wait, as they are stored and as they would be sent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Annotated, NamedTuple, Optional
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from rich.tree import Tree
+
+from launcher import encode, endpoint, files, session, spool
+from launcher.cli.output import console, count, errors, moment, print_json
+from launcher.delivery import utc_day
+from launcher.home import Home
+from launcher.session import Session
+from launcher.situation import Situation
+
+
+class Stored(NamedTuple):
+    """A waiting session, and when it was stored (seconds since the epoch)."""
+
+    record: Session
+    stored: float
+
+
+def show(
+    wanted: Annotated[
+        Optional[str], typer.Argument(metavar="[ID]", help="One session: its id or the beginning of it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the sessions as they are stored.")] = False,
+    wire: Annotated[bool, typer.Option("--wire", help="Print the exact requests that would carry them.")] = False,
+) -> None:
+    """Show the sessions that wait to be sent: all that is kept of earlier runs."""
+    situation = Situation(os.environ)
+    sessions = waiting(situation.home, wanted or "")
+    if wanted and not sessions:
+        errors.print(f"chef-run-launcher: no waiting session begins with {escape(repr(wanted))}; `show` lists them")
+        raise typer.Exit(1)
+    if as_json:
+        print_json([each.record for each in sessions])
+    elif wire:
+        print_requests(situation, [each.record for each in sessions])
+    elif wanted:
+        for each in sessions:
+            console.print(_tree(each))
+    else:
+        _list(situation.home, sessions)
+
+
+def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
+    """The waiting sessions whose id begins so, oldest first; files that hold none are passed over."""
+    sessions = []
+    for stored, path in spool.oldest_first(home) if home else []:
+        try:
+            record = session.from_bytes(files.read(path, session.LIMIT))
+        except (OSError, session.InvalidSession):
+            continue
+        if record["id"].startswith(beginning.lower()):
+            sessions.append(Stored(record, stored))
+    return sessions
+
+
+def print_requests(situation: Situation, records: list[Session]) -> None:
+    """Print the requests that would carry `records` now, byte for byte, with the digests that receipts will have."""
+    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+    if destination is None or destination.problem:
+        errors.print("chef-run-launcher: there is no endpoint that it could be sent to; see `status`")
+        raise typer.Exit(1)
+    for record in records:
+        try:
+            request = encode.encode([record], destination.format, utc_day())
+        except ValueError as error:
+            errors.print(f"chef-run-launcher: {error}", markup=False)
+            raise typer.Exit(1) from None
+        console.out(encode.as_http(request, destination.url).decode().replace("\r\n", "\n"), highlight=False)
+        console.out(f"\nSHA-256 of the body: {hashlib.sha256(request.body).hexdigest()}\n", highlight=False)
+
+
+def _list(home: Optional[Home], sessions: list[Stored]) -> None:
+    if not sessions:
+        console.print("No session waits to be sent.")
+        return
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("id", "stored", "host", "targets"):
+        table.add_column(heading)
+    for record, stored in sessions:
+        table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
+    console.print(table)
+    console.print(
+        f"\n{count(len(sessions), 'session')} in {escape(home.telemetry if home else '')}.\n"
+        "`show ID` explains one. You may remove any of the files."
+    )
+
+
+def _host(record: Session) -> str:
+    return f"{record['host']['os'] or 'unknown'} {record['host']['version'] or ''}".strip()
+
+
+def _targets(record: Session) -> str:
+    kinds = [f"{target['os'] or 'unknown'} by {target['transport']}" for target in record["targets"]]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
+
+
+def _tree(each: Stored) -> Tree:
+    record = each.record
+    tree = Tree(f"[bold]session[/], stored {moment(each.stored)}")
+    _leaf(tree, "id", record["id"], "a random number, so that a session that arrives twice counts once")
+    _leaf(tree, "installation_id", record["installation_id"], "a random number for this installation")
+    _leaf(tree, "command", record["command"], "the command that was run, and none of its arguments")
+    host = tree.add("[bold]host[/]  [dim]this machine[/]")
+    _leaf(host, "os", record["host"]["os"], "its operating system")
+    _leaf(host, "version", record["host"]["version"], "and the version of that")
+    targets = tree.add(f"[bold]targets[/]  [dim]{count(len(record['targets']), 'host')} to connect to[/]")
+    for number, target in enumerate(record["targets"], 1):
+        branch = targets.add(f"[bold]{number}[/]")
+        _leaf(branch, "hostname_sha256", target["hostname_sha256"], "the SHA-256 sum of a hostname you connected to")
+        _leaf(branch, "transport", target["transport"], "how it connected")
+        _leaf(branch, "os", target["os"], "the operating system there")
+    return tree
+
+
+def _leaf(tree: Tree, name: str, value: Optional[str], meaning: str) -> None:
+    # Two lines: a hash and its meaning do not fit into one of 80 columns.
+    tree.add(f"[bold]{name}[/]  [dim]{meaning}[/]\n{escape(value or 'unknown')}")

@@ -1,0 +1,145 @@
+"""`status`: whether runs are recorded, why, and what has become of the records."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, Optional
+
+import typer
+
+from launcher import (
+    __version__,
+    endpoint,
+    files,
+    installation_id,
+    notice,
+    real,
+    receipts,
+    schedule,
+    session,
+    spool,
+)
+from launcher.cli.output import console, count, facts, moment, print_json
+from launcher.decision import Decision
+from launcher.home import Home
+from launcher.situation import Situation
+
+RECEIPTS_SHOWN = 3
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show whether runs are recorded and why, what waits, and how the last delivery went. Never uses the network."""
+    report = examine(Situation(os.environ))
+    if as_json:
+        print_json(report)
+    else:
+        _print(report)
+
+
+def examine(situation: Situation) -> dict[str, Any]:
+    """All that `status` knows, as JSON has it; times are seconds since the epoch."""
+    decision = situation.decision
+    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+    return {
+        "version": __version__,
+        "distribution": situation.profile.name,
+        "on": decision.on,
+        "reason": f"{decision.reason.name}: {decision.reason.says}" if decision.reason else None,
+        "sources": sources(decision),
+        "chef_run": _chef_run(situation),
+        "endpoint": destination._asdict() if destination else None,
+        **_stored(situation.home),
+    }
+
+
+def sources(decision: Decision) -> list[dict[str, Any]]:
+    """Everything that was asked, and what it said."""
+    return [{"name": source.name, "off": source.off, "says": source.says} for source in decision.sources]
+
+
+def _chef_run(situation: Situation) -> dict[str, Optional[str]]:
+    try:
+        path = real.find(situation.variables, situation.config, situation.profile, sys.argv[0])
+    except real.NoChefRun as problem:
+        return {"path": None, "problem": str(problem)}
+    return {"path": path, "problem": None}
+
+
+def _stored(home: Optional[Home]) -> dict[str, Any]:
+    if home is None:
+        return {"folder": None}
+    waiting = spool.oldest_first(home)
+    failure = schedule.last_failure(home)
+    return {
+        "folder": home.telemetry,
+        "installation_id": installation_id.read(home),
+        "notice_shown": notice.is_current(home),
+        "waiting": len(waiting),
+        "unreadable": sum(_is_unreadable(path) for _, path in waiting),
+        "oldest": waiting[0][0] if waiting else None,
+        "dropped": spool.dropped(home),
+        "rejected": len(spool.rejected(home)),
+        "last_failure": failure and {"attempts": failure.attempts, "says": failure.says},
+        "next_attempt": failure and failure.not_before,
+        "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
+    }
+
+
+def _is_unreadable(path: str) -> bool:
+    try:
+        session.from_bytes(files.read(path, session.LIMIT))
+    except (OSError, session.InvalidSession):
+        return True
+    return False
+
+
+def _print(report: dict[str, Any]) -> None:
+    state = "[green]on[/]: runs are recorded" if report["on"] else "[yellow]off[/]: nothing is recorded or sent"
+    console.print(f"Telemetry is {state}.\n")
+    console.print(facts(source_rows(report["sources"])))
+    console.print()
+    chef_run, destination = report["chef_run"], report["endpoint"]
+    rows = [
+        ("chef-run", chef_run["path"] or f"none: {chef_run['problem']}"),
+        ("launcher", f"{report['version']}, for {report['distribution']}"),
+        ("endpoint", _endpoint(destination) if destination else "none"),
+        ("folder", report["folder"] or "none"),
+    ]
+    if report["folder"]:
+        rows += _stored_rows(report)
+    console.print(facts(rows))
+
+
+def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """What was asked, with a mark at each that says off."""
+    return [(("* " if source["off"] else "  ") + source["name"], source["says"]) for source in sources]
+
+
+def _endpoint(destination: dict[str, Any]) -> str:
+    if destination["problem"]:
+        return f"refused: {destination['problem']} ({destination['named_by']})"
+    return f"{destination['url']} ({destination['named_by']}), format {destination['format']}"
+
+
+def _stored_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    waiting = count(report["waiting"], "session")
+    if report["oldest"]:
+        waiting += f", the oldest from {moment(report['oldest'])}"
+    if report["unreadable"]:
+        waiting += f"; {report['unreadable']} cannot be read, and will be put aside in rejected/"
+    rows = [
+        ("installation id", report["installation_id"] or "none yet"),
+        ("notice", "shown" if report["notice_shown"] else "not shown yet: nothing is sent before it is"),
+        ("waiting", waiting),
+        ("rejected, dropped", f"{report['rejected']}, {report['dropped']}"),
+    ]
+    failure = report["last_failure"]
+    if failure:
+        rows.append(("last delivery", f"failed ({failure['says']}), {count(failure['attempts'], 'attempt')} in a row"))
+        rows.append(("next attempt", f"with the first run after {moment(report['next_attempt'])}"))
+    for receipt in reversed(report["receipts"]):
+        rows.append(("sent", f"{receipt.get('day')}  {receipt.get('session')}  HTTP {receipt.get('status')}"))
+    return rows

@@ -1,0 +1,141 @@
+"""The management commands, as people see them in a terminal and as programs read them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pexpect
+import pytest
+
+from launcher import __version__
+from tests.support.homes import Home
+from tests.support.programs import Launcher, Program
+
+
+def on_a_terminal(launcher: Launcher, *arguments: str) -> list[str]:
+    """The lines that a command prints on a terminal of 80 columns."""
+    with launcher.on_a_terminal(*arguments) as terminal:
+        terminal.expect(pexpect.EOF)
+        text: str = terminal.before.decode()
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+
+
+@pytest.fixture
+def used(home: Home, launcher: Launcher, chef_run: Program) -> Home:
+    """A home in which one session waits."""
+    launcher.exec("mac1,web02", "directory", "/tmp/foo")
+    return home
+
+
+def test_version(launcher: Launcher) -> None:
+    assert launcher.run("--version").stdout == f"chef-run-launcher {__version__}\n".encode()
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["show", "--nonsense"], ["status", "extra"]])
+def test_what_is_not_understood_is_exit_code_2(launcher: Launcher, arguments: list[str]) -> None:
+    done = launcher.run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert b"Traceback" not in done.stderr
+
+
+def test_help_names_every_command(launcher: Launcher) -> None:
+    text = launcher.run("--help").stdout
+    for command in (b"exec", b"dry-run", b"status", b"show", b"flush", b"--version"):
+        assert command in text
+
+
+@pytest.mark.parametrize("command", [["status"], ["show"], ["show", ""], ["--help"], ["status", "--help"]])
+def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
+    if command == ["show", ""]:
+        command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
+    lines = on_a_terminal(launcher, *command)
+    assert lines
+    assert max(map(len, lines)) <= 80
+
+
+def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
+    record = json.loads(used.sessions()[0].read_text())
+    lines = on_a_terminal(launcher, "show")
+    (row,) = [line for line in lines if line.startswith(record["id"][:8])]
+    assert record["host"]["os"] in row
+    assert row.rstrip().endswith("1 macos by ssh, 1 linux by ssh")
+
+
+def test_show_explains_one_session_in_words(used: Home, launcher: Launcher) -> None:
+    record = json.loads(used.sessions()[0].read_text())
+    text = "\n".join(on_a_terminal(launcher, "show", record["id"]))
+    assert "the SHA-256 sum of a hostname you connected to" in text
+    for value in (
+        record["id"],
+        record["installation_id"],
+        *(target["hostname_sha256"] for target in record["targets"]),
+    ):
+        assert value in text
+
+
+def test_show_as_json_is_what_is_stored(used: Home, launcher: Launcher) -> None:
+    stored = [json.loads(path.read_text()) for path in used.sessions()]
+    assert json.loads(launcher.run("show", "--json").stdout) == stored
+
+
+def test_show_of_an_id_that_does_not_wait_says_so(used: Home, launcher: Launcher) -> None:
+    done = launcher.run("show", "nobody")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_show_with_nothing_waiting_says_so(launcher: Launcher) -> None:
+    assert launcher.run("show").stdout == b"No session waits to be sent.\n"
+
+
+def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launcher: Launcher) -> None:
+    text = "\n".join(on_a_terminal(launcher, "status"))
+    assert "Telemetry is on: runs are recorded." in text
+    assert "CHEF_TELEMETRY_OPT_OUT" in text
+    assert "1 session, the oldest from" in text
+
+
+def test_status_says_what_turned_it_off(used: Home, launcher: Launcher) -> None:
+    used.env["DO_NOT_TRACK"] = "1"
+    lines = on_a_terminal(launcher, "status")
+    assert "Telemetry is off: nothing is recorded or sent." in lines
+    assert [line.split()[1] for line in lines if line.startswith("*")] == ["DO_NOT_TRACK"]
+
+
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_a_dry_run_shows_the_record_and_does_nothing(used: Home, launcher: Launcher, by_variable: bool) -> None:
+    before = {path: path.stat().st_mtime_ns for path in used.path.rglob("*")}
+    arguments = ["root:s3cret@web01", "-p", "winrm", "user", "bob", "--version-of-mine"]
+    if by_variable:
+        used.env["CHEF_RUN_LAUNCHER_DRY_RUN"] = "1"
+        done = launcher.exec(*arguments)
+    else:
+        done = launcher.run("dry-run", *arguments)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode()
+    assert text.startswith("\nWould this run be recorded?\nYes.\n")
+    assert "bob" not in text
+    assert "s3cret" not in text
+    assert {path: path.stat().st_mtime_ns for path in used.path.rglob("*")} == before
+
+
+def test_a_dry_run_leaves_a_fresh_home_as_it_is(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    done = launcher.run("dry-run", "web01", "directory", "/tmp/foo")
+    assert b"the notice has not been shown yet" in done.stdout
+    assert home.files() == set()
+    used = json.loads(re.search(rb"^\{.*?^\}", done.stdout, re.S | re.M).group())  # type: ignore[union-attr]
+    assert used["targets"][0]["hostname_sha256"].startswith("1f94fe44")
+
+
+def test_a_dry_run_of_a_run_that_is_opted_out_shows_no_record(used: Home, launcher: Launcher) -> None:
+    used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    text = launcher.run("dry-run", "web01", "directory", "/tmp/foo").stdout.decode()
+    assert "Would this run be recorded?\nNo.\n" in text
+    assert "hostname_sha256" not in text.partition("The requests")[0]
+
+
+def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher) -> None:
+    for command in ("status", "show", "dry-run"):
+        assert b"\x1b" not in launcher.run(command).stdout

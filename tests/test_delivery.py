@@ -1,0 +1,269 @@
+"""Nothing is lost: a session goes only once the service has it, whatever happens between."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+import trustme
+
+from launcher import spool
+from tests.support.homes import Home
+from tests.support.processes import senders, wait_for_no_sender
+from tests.support.programs import Launcher, Program
+from tests.support.servers import Answer, Collector
+from tests.support.waiting import wait_until
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@pytest.fixture
+def waiting(home: Home, launcher: Launcher, chef_run: Program) -> Home:
+    """A home in which two sessions wait."""
+    for name in "web01", "web02":
+        chef_run.path.write_text("#!/bin/sh\nexit 0\n")
+        home.env["CHEF_RUN_LAUNCHER_REAL"], endpoint = str(chef_run.path), home.env.pop("CHEF_TELEMETRY_ENDPOINT")
+        home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://refused.invalid"  # refused before any attempt
+        launcher.exec(name, "a", "b")
+        home.env["CHEF_TELEMETRY_ENDPOINT"] = endpoint
+        wait_for_no_sender(home)
+    assert len(home.sessions()) == 2
+    return home
+
+
+def test_flush_sends_the_oldest_first_and_says_so(waiting: Home, launcher: Launcher, collector: Collector) -> None:
+    oldest_first = sorted(waiting.sessions(), key=lambda path: path.stat().st_mtime)
+    done = launcher.run("flush")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.endswith(b"Sent 2 sessions.\n")
+    assert [f"session-{json.loads(request.body)['session_id']}.json" for request in collector.requests] == [
+        path.name for path in oldest_first
+    ]
+    assert waiting.sessions() == []
+    assert launcher.run("flush").stdout == b"No session waits to be sent.\n"
+
+
+def test_one_connection_serves_all_requests(
+    waiting: Home, launcher: Launcher, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[None] = []
+    accept = collector.get_request
+
+    def count_and_accept() -> tuple[socket.socket, Any]:
+        connections.append(None)
+        return accept()
+
+    monkeypatch.setattr(collector, "get_request", count_and_accept)
+    launcher.run("flush")
+    assert (len(connections), len(collector.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 422, 499])
+def test_what_the_service_refuses_for_good_is_put_aside(
+    waiting: Home, launcher: Launcher, collector: Collector, status: int
+) -> None:
+    collector.answers.append(Answer(status=status))
+    done = launcher.run("flush")
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"Sent 1 session, 1 put aside in rejected/.\n")
+    assert waiting.sessions() == []
+    assert len(list((waiting.telemetry / "rejected").iterdir())) == 1
+    assert len((waiting.telemetry / "receipts.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(status=500), "HTTP status 500"),
+        (Answer(status=503), "HTTP status 503"),
+        (Answer(status=511, headers=HTML), "HTTP status 511"),
+        (Answer(status=408), "HTTP status 408"),
+        (Answer(status=425), "HTTP status 425"),
+        (Answer(status=429), "HTTP status 429"),
+        (Answer(status=302, headers={"Location": "/elsewhere"}), "HTTP status 302"),
+        (Answer(status=200, headers=HTML, body=b"<p>log in"), "with a web page"),
+        (Answer(status=200, headers={}, body=b"\n <!doctype html>"), "with a web page"),
+        (Answer(reset=True), "the connection broke"),
+    ],
+)
+def test_every_other_answer_keeps_the_sessions_and_stops_the_attempt(
+    waiting: Home, launcher: Launcher, collector: Collector, answer: Answer, says: str
+) -> None:
+    kept = waiting.sessions()
+    collector.answers.append(answer)
+    done = launcher.run("flush")
+    assert done.returncode == 1
+    assert done.stdout.count(b"\n") == 1
+    assert says.encode() in done.stderr
+    assert len(collector.requests) == 1
+    assert waiting.sessions() == kept
+    report = json.loads(launcher.run("status", "--json").stdout)
+    assert says in report["last_failure"]["says"]
+    assert report["next_attempt"] > time.time() - 1
+
+
+def test_a_refused_connection_is_explained(waiting: Home, launcher: Launcher) -> None:
+    done = launcher.run("flush")
+    assert done.returncode == 1
+    assert done.stderr == b"chef-run-launcher: not sent: no connection (Connection refused)\n"
+
+
+def test_a_certificate_that_this_machine_does_not_trust_gets_nothing(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    trustme.CA().cert_pem.write_to_path(waiting.env["SSL_CERT_FILE"])
+    done = launcher.run("flush")
+    assert b"no secure connection" in done.stderr
+    assert collector.requests == []
+    assert len(waiting.sessions()) == 2
+
+
+@pytest.mark.parametrize("url", ["http://telemetry.invalid", "ftp://127.0.0.1", "https://me:pw@127.0.0.1", "rubbish"])
+def test_an_endpoint_that_is_not_safe_is_refused_and_its_secrets_are_not_shown(
+    waiting: Home, launcher: Launcher, url: str
+) -> None:
+    waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
+    for command in ("flush", "status", "dry-run"):
+        done = launcher.run(command)
+        assert b"refused: " in done.stdout + done.stderr
+        assert b"me:pw" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_the_wish_of_the_server_to_be_left_alone_is_honoured_across_runs(
+    waiting: Home, launcher: Launcher, collector: Collector, form: str
+) -> None:
+    wish = "3600" if form == "seconds" else formatdate(time.time() + 3600, usegmt=True)
+    collector.answers.append(Answer(status=503, headers={"Retry-After": wish}))
+    launcher.run("flush")
+    assert 3590 < (waiting.telemetry / ".next-attempt").stat().st_mtime - time.time() < 3610
+    launcher.exec("web03", "a", "b")
+    assert senders(waiting) == []
+    assert len(collector.requests) == 1
+
+
+def test_a_run_tries_again_once_the_delay_has_passed(waiting: Home, launcher: Launcher, collector: Collector) -> None:
+    collector.answers.append(Answer(status=503))
+    launcher.run("flush")
+    os.utime(waiting.telemetry / ".next-attempt", (1, 1))
+    launcher.exec("web03", "a", "b")
+    wait_until(lambda: len(waiting.sessions()) == 1, "the two sessions have gone")
+    wait_for_no_sender(waiting)
+    assert not (waiting.telemetry / ".next-attempt").exists()
+
+
+def test_a_clock_set_back_does_not_stop_delivery(waiting: Home, launcher: Launcher, collector: Collector) -> None:
+    future = time.time() + 10 * 365 * 86400
+    (waiting.telemetry / ".next-attempt").write_text('{"attempts": 1, "says": "HTTP status 503"}')
+    for path in [waiting.telemetry / ".next-attempt", *waiting.sessions()]:
+        os.utime(path, (future, future))
+    launcher.exec("web03", "a", "b")
+    collector.wait_for_requests(2)
+
+
+def test_a_sender_that_is_killed_loses_nothing_and_is_not_tried_again_at_once(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    collector.answers.append(Answer(silent=True))
+    launcher.exec("web03", "a", "b")
+    collector.wait_for_requests(1)
+    (sender,) = senders(waiting)
+    os.kill(sender, signal.SIGKILL)
+    wait_for_no_sender(waiting)
+    assert len(waiting.sessions()) == 3
+    report = json.loads(launcher.run("status", "--json").stdout)
+    assert report["last_failure"] == {"attempts": 1, "says": "interrupted"}
+    assert launcher.run("flush").returncode == 0
+    assert waiting.sessions() == []
+
+
+def test_there_is_one_sender_at_a_time(waiting: Home, launcher: Launcher, collector: Collector) -> None:
+    collector.answers.append(Answer(silent=True))
+    launcher.exec("web03", "a", "b")
+    collector.wait_for_requests(1)
+    done = launcher.run("flush")
+    assert (done.returncode, done.stderr) == (1, b"chef-run-launcher: not sent: another sender is at work\n")
+    (sender,) = senders(waiting)
+    os.kill(sender, signal.SIGKILL)
+
+
+def test_turning_telemetry_off_stops_a_delivery_between_two_requests(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    collector.answers.append(Answer(delay=0.5))
+    launcher.exec("web03", "a", "b")
+    collector.wait_for_requests(1)
+    waiting.config.write_text("[telemetry]\nenabled = false\n")
+    wait_for_no_sender(waiting)
+    assert len(collector.requests) == 1
+
+
+def test_a_session_that_is_removed_by_hand_is_not_sent(waiting: Home, launcher: Launcher, collector: Collector) -> None:
+    removed, kept = waiting.sessions()
+    removed.unlink()
+    launcher.run("flush")
+    (request,) = collector.requests
+    assert kept.name == f"session-{json.loads(request.body)['session_id']}.json"
+
+
+def test_a_session_that_was_changed_by_hand_beyond_the_schema_is_never_sent(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    changed, _ = waiting.sessions()
+    record = json.loads(changed.read_text())
+    changed.write_text(json.dumps({**record, "user": "root"}))
+    launcher.run("flush")
+    assert b"root" not in b"".join(request.body for request in collector.requests)
+    assert len(collector.requests) == 1
+    assert (waiting.telemetry / "rejected" / changed.name).exists()
+
+
+def test_sessions_that_waited_for_thirty_days_go_and_are_counted(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    old, _ = waiting.sessions()
+    os.utime(old, (time.time() - spool.LONGEST - 60,) * 2)
+    launcher.run("flush")
+    assert len(collector.requests) == 1
+    assert json.loads(launcher.run("status", "--json").stdout)["dropped"] == 1
+
+
+def test_of_too_many_sessions_the_oldest_go_and_are_counted(waiting: Home, launcher: Launcher) -> None:
+    oldest = min(waiting.sessions(), key=lambda path: path.stat().st_mtime)
+    text = oldest.read_text()
+    for number in range(spool.MOST):
+        (waiting.telemetry / f"session-00000000-0000-4000-8000-{number:012}.json").write_text(text)
+    launcher.exec("web03", "a", "b")
+    assert len(waiting.sessions()) == spool.MOST
+    assert not oldest.exists()
+    assert json.loads(launcher.run("status", "--json").stdout)["dropped"] == 3
+
+
+def test_what_is_shown_is_what_is_sent_byte_for_byte(
+    waiting: Home, launcher: Launcher, plain_collector: Collector
+) -> None:
+    shown = launcher.run("show", "--wire").stdout
+    assert launcher.run("dry-run").stdout.endswith(shown)
+    launcher.run("flush")
+    receipts = [json.loads(line) for line in (waiting.telemetry / "receipts.jsonl").read_text().splitlines()]
+    for request, receipt in zip(plain_collector.requests, receipts):
+        assert (request.head + request.body).replace(b"\r\n", b"\n") in shown
+        assert receipt["sha256"] == hashlib.sha256(request.body).hexdigest()
+        assert receipt["sha256"].encode() in shown
+    assert len(plain_collector.requests) == 2
+
+
+def test_receipts_stay_small(waiting: Home, launcher: Launcher, collector: Collector) -> None:
+    receipts = waiting.telemetry / "receipts.jsonl"
+    receipts.write_text('{"day": "2026-01-01", "session": "old"}\n' * 10000)
+    launcher.run("flush")
+    lines = receipts.read_text().splitlines()
+    assert 5000 <= len(lines) <= 5002
+    assert json.loads(lines[-1])["status"] == 202

@@ -1,0 +1,263 @@
+"""The main job: run chef-run, record the run, send the earlier ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from launcher import session
+from tests.support.homes import Home
+from tests.support.processes import senders, wait_for_no_sender
+from tests.support.programs import Launcher, Program
+from tests.support.servers import Answer, Collector
+from tests.support.waiting import wait_until
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def only_session(home: Home) -> session.Session:
+    (path,) = home.sessions()
+    return session.from_bytes(path.read_bytes())
+
+
+def test_the_second_run_sends_the_session_of_the_first(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    assert launcher.exec("web01", "directory", "/tmp/foo").returncode == 0
+    first = only_session(home)
+    assert collector.requests == []
+
+    assert launcher.exec("web02", "directory", "/tmp/foo").returncode == 0
+    (request,) = collector.wait_for_requests(1)
+    wait_until(lambda: len(home.sessions()) == 1, "the first session is removed")
+
+    assert request.line == "POST /events HTTP/1.1"
+    envelope = json.loads(request.body)
+    properties = envelope["payload"]["properties"]
+    assert properties["targets"] == [{"hostname_sha256": sha256("web01"), "transport": "ssh", "os": "linux"}]
+    assert properties == {name: first[name] for name in ("installation_id", "command", "host", "targets")}
+    assert envelope["session_id"] == first["id"]
+    assert only_session(home)["targets"][0]["hostname_sha256"] == sha256("web02")
+
+    (receipt,) = [json.loads(line) for line in (home.telemetry / "receipts.jsonl").read_text().splitlines()]
+    assert receipt == {
+        "day": envelope["timestamp"][:10],
+        "session": first["id"],
+        "endpoint": collector.url,
+        "status": 202,
+        "bytes": len(request.body),
+        "sha256": hashlib.sha256(request.body).hexdigest(),
+    }
+
+
+def test_the_session_holds_what_the_privacy_page_promises_and_nothing_else(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    launcher.exec(
+        "root:s3cret@web[01:02],ssh://Win7:2222,winrm://win8", "-p", "ssh", "user", "bob", "action=create"
+    )
+    (path,) = home.sessions()
+    record = json.loads(path.read_text())
+    assert list(record) == ["schema", "id", "installation_id", "command", "host", "targets"]
+    assert path.name == f"session-{record['id']}.json"
+    assert record["installation_id"] == home.installation_id.read_text()
+    assert record["command"] == "chef-run"
+    assert record["targets"] == [
+        {"hostname_sha256": sha256("web1"), "transport": "ssh", "os": "linux"},
+        {"hostname_sha256": sha256("web2"), "transport": "ssh", "os": "linux"},
+        {"hostname_sha256": sha256("win7"), "transport": "ssh", "os": "windows"},
+        {"hostname_sha256": sha256("win8"), "transport": "winrm", "os": "windows"},
+    ]
+
+
+def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no folders itself
+    home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://127.0.0.1:1"
+    subprocess.run(["sh", "-c", 'umask 0; exec "$0" exec web01 a b', str(launcher.path)], env=home.env, check=True)
+    modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in home.path.rglob("*")}
+    assert modes
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+
+
+def test_nothing_is_created_in_a_fresh_home_before_chef_run_has_ended(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.write_text('#!/bin/sh\nls -A "$HOME"\n')
+    assert launcher.exec("web01", "a", "b").stdout == b""
+    assert len(home.sessions()) == 1
+
+
+def test_chef_runs_own_first_run_happens_as_it_would(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    wrapped = launcher.exec("web01", "directory", "/tmp/foo")
+    assert wrapped.stdout.startswith(b"Creating config file in ")
+    assert home.config.exists()
+
+
+def test_chef_runs_own_payload_is_adopted(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    home.use()
+    launcher.exec("mac1,aix1", "directory", "/tmp/foo")
+    assert home.payloads() == []
+    assert [target["os"] for target in only_session(home)["targets"]] == ["macos", "aix"]
+
+
+def test_an_operating_system_that_chef_run_does_not_support_is_what_it_says(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    assert launcher.exec("freebsd1", "directory", "/tmp/foo").returncode == 1
+    assert [target["os"] for target in only_session(home)["targets"]] == ["freebsd"]
+
+
+@pytest.mark.parametrize("arguments", [["-v"], ["-h"], [], ["web01"], ["--bogus", "web01", "a", "b"]])
+def test_a_run_that_connects_to_nothing_has_no_targets(
+    home: Home, launcher: Launcher, chef_run: Program, arguments: list[str]
+) -> None:
+    launcher.exec(*arguments)
+    assert only_session(home)["targets"] == []
+
+
+def test_the_notice_is_shown_by_the_first_run_and_by_no_other(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    first, second = launcher.exec("-v"), launcher.exec("-v")
+    assert b"keeps a record of each run of chef-run" in first.stderr
+    assert first.stdout.endswith(second.stdout)  # behind chef-run's own banner
+    assert second.stderr == b""
+
+
+def test_of_many_first_runs_at_once_one_shows_the_notice(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    runs = [launcher.start("exec", "-v") for _ in range(12)]
+    notices = [run.communicate()[1] for run in runs]
+    assert sum(bool(notice) for notice in notices) == 1
+    assert len(home.sessions()) == 12
+    ids = {session.from_bytes(path.read_bytes())["installation_id"] for path in home.sessions()}
+    assert ids == {home.installation_id.read_text()}
+
+
+def test_nothing_is_sent_before_the_notice_was_shown(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    launcher.exec("-v")
+    (home.telemetry / ".notice").unlink()
+    assert launcher.exec("-v").stderr != b""
+    assert collector.requests == []
+    launcher.exec("-v")
+    collector.wait_for_requests(2)
+
+
+def test_the_session_of_a_run_is_never_sent_by_that_run(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    launcher.exec("-v")
+    (first,) = home.sessions()
+    # The sender is still at the first session when this run has ended and stored its own.
+    collector.answers.append(Answer(delay=1))
+    launcher.exec("-v")
+    assert len(home.sessions()) == 2
+    wait_for_no_sender(home)
+    (request,) = collector.requests
+    assert first.name == f"session-{json.loads(request.body)['session_id']}.json"
+    assert not first.exists()
+
+
+@pytest.mark.parametrize("code", [0, 1, 64, 128, 255])
+def test_the_exit_code_is_chef_runs(launcher: Launcher, chef_run: Program, code: int) -> None:
+    chef_run.path.write_text(f"#!/bin/sh\nexit {code}\n")
+    assert launcher.exec("web01", "a", "b").returncode == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGSEGV])
+def test_a_chef_run_that_dies_of_a_signal_makes_the_launcher_die_of_it(
+    home: Home, launcher: Launcher, chef_run: Program, number: signal.Signals
+) -> None:
+    chef_run.path.write_text(f"#!/bin/sh\nkill -{int(number)} $$\n")
+    assert launcher.exec("web01", "a", "b").returncode == -number
+    assert len(home.sessions()) == 1
+
+
+def test_ctrl_c_in_a_terminal_ends_the_run_as_it_ends_chef_run(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    home.use()
+    home.env["STAND_IN_SECONDS"] = "60"
+    with launcher.on_a_terminal("exec", "web01", "directory", "/tmp/foo") as terminal:
+        terminal.expect("Applying")
+        terminal.sendintr()
+        terminal.expect("INTERNAL ERROR")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 64
+    assert len(home.sessions()) == 1
+
+
+def test_a_symlink_of_another_name_is_exec(tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program) -> None:
+    alias = tmp_path / "chef-run"
+    alias.symlink_to(launcher.path)
+    done = subprocess.run([alias, "-v"], env=home.env, capture_output=True, check=False)
+    assert done.stdout.endswith(b"chef-run: 0.9.6\n")
+    assert len(home.sessions()) == 1
+
+
+@pytest.mark.parametrize(
+    "start", [["-m", "launcher"], ["-I", "-S", str(Path(session.__file__).with_name("__main__.py"))]]
+)
+def test_python_starts_it_too(home: Home, chef_run: Program, start: list[str]) -> None:
+    done = subprocess.run([sys.executable, *start, "exec", "web01", "a", "b"], env=home.env, check=False)
+    assert done.returncode == 0
+    assert len(home.sessions()) == 1
+
+
+def test_chef_run_gets_the_callers_environment_and_one_variable_more(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.unlink()
+    chef_run.path.symlink_to("/usr/bin/env")
+    lines = launcher.exec().stdout.decode().splitlines()
+    assert dict(line.split("=", 1) for line in lines) == {**home.env, "CHEF_RUN_LAUNCHER_DEPTH": "1"}
+
+
+def test_a_launcher_inside_a_launcher_records_nothing(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    inner = chef_run.path.with_name("inner")
+    chef_run.path.rename(inner)
+    chef_run.path.write_text(f'#!/bin/sh\nCHEF_RUN_LAUNCHER_REAL={inner} "{launcher.path}" exec "$@"\n')
+    chef_run.path.chmod(0o755)
+    launcher.exec("web01", "directory", "/tmp/foo")
+    assert len(home.sessions()) == 1
+
+
+def test_fifty_runs_at_once_lose_nothing(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexit 7\n")
+    assert {run.wait() for run in [launcher.start("exec", f"web{n}", "a", "b") for n in range(50)]} == {7}
+    wait_for_no_sender(home)
+    last = launcher.run("flush")
+    assert (last.returncode, home.sessions()) == (0, [])
+    arrived = {json.loads(request.body)["session_id"] for request in collector.requests}
+    assert len(arrived) == len(collector.requests) == 50
+
+
+def test_the_sender_is_detached_and_tells_nothing_of_the_run(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    launcher.exec("web01", "a", "b")
+    collector.answers.append(Answer(silent=True))
+    launcher.exec("secret-host", "user", "secret-name")
+    collector.wait_for_requests(1)
+    (pid,) = senders(home)
+    process = Path("/proc") / str(pid)
+    assert b"secret" not in (process / "cmdline").read_bytes()
+    assert os.readlink(process / "cwd") == "/"
+    assert {os.readlink(process / "fd" / number) for number in "012"} == {"/dev/null"}
+    assert os.getsid(pid) != os.getsid(0)
+    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,164 @@
+"""Off means that chef-run runs in our place, and that nothing of the run is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.homes import Home
+from tests.support.programs import Launcher, Program
+from tests.support.servers import Collector
+
+# A chef-run that tells its own process id: where nothing is between, it is the one that the test started.
+TELLS_ITS_ID = "#!/bin/sh\necho $$\n"
+
+ENVIRONMENTS = [
+    {"CHEF_TELEMETRY_OPT_OUT": "1"},
+    {"CHEF_TELEMETRY_OPT_OUT": ""},
+    {"DO_NOT_TRACK": "1"},
+    {"CHEF_RUN_LAUNCHER_DEPTH": "1"},
+]
+CONFIGS = [
+    "[telemetry]\nenabled = false\n",
+    "[telemetry]\nenable = false\n",
+    "telemetry = { enabled = false }\n",
+    "[telemetry\n",
+    "[connection]\ndefault_protocol = winrm\n",
+]
+
+
+def assert_off(home: Home, launcher: Launcher, *arguments: str) -> None:
+    before = home.files()
+    process = launcher.start("exec", *arguments)
+    output, errors = process.communicate()
+    assert int(output) == process.pid
+    assert errors == b""
+    assert home.files() == before
+
+
+@pytest.mark.parametrize("variables", ENVIRONMENTS)
+def test_off_by_the_environment(home: Home, launcher: Launcher, chef_run: Program, variables: dict[str, str]) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    home.env.update(variables)
+    assert_off(home, launcher, "web01", "a", "b")
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_off_by_config_toml(home: Home, launcher: Launcher, chef_run: Program, config: str) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    home.use(config)
+    assert_off(home, launcher, "web01", "a", "b")
+
+
+@pytest.mark.parametrize("config", CONFIGS[:1] + CONFIGS[3:4])
+@pytest.mark.parametrize("spelling", ["-c {}", "-c{}", "--config {}", "--config={}", "--conf {}", "--config-path {}"])
+def test_off_by_a_config_file_that_the_command_line_names(
+    tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program, config: str, spelling: str
+) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    named = tmp_path / "named.toml"
+    named.write_text(config)
+    assert_off(home, launcher, "web01", "a", "b", *spelling.format(named).split())
+
+
+def test_a_named_config_that_is_a_pipe_is_left_for_chef_run_to_read(
+    tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    os.mkfifo(tmp_path / "named.toml")
+    assert_off(home, launcher, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
+
+
+def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    for value in (None, "", "relative", str(home.path / "missing"), "/dev/null"):
+        if value is None:
+            del home.env["HOME"]
+        else:
+            home.env["HOME"] = value
+        assert_off(home, launcher, "web01", "a", "b")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_off_for_root_in_the_home_of_another_user(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    os.chown(home.path, 12345, 12345)
+    assert_off(home, launcher, "web01", "a", "b")
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_off_in_a_home_that_cannot_be_written(home: Home, launcher: Launcher, chef_run: Program, used: bool) -> None:
+    """Root may write whatever the mode says, so that the whole HOME is made read-only here."""
+    chef_run.path.write_text(TELLS_ITS_ID)
+    if used:
+        home.use()
+    before = home.files()
+    read_only = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount --bind "$HOME" "$HOME" && mount -o remount,ro,bind "$HOME" && "$@"',
+    ]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*read_only, "-", "true"], env=home.env, check=False).returncode
+    ):
+        pytest.skip("no mount namespaces here")
+    for _ in range(2):  # no notice each time either
+        done = subprocess.run([*read_only, "-", launcher.path, "exec"], env=home.env, capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    status = subprocess.run(
+        [*read_only, "-", launcher.path, "status", "--json"], env=home.env, capture_output=True, check=True
+    )
+    assert json.loads(status.stdout)["reason"].endswith("is not writable")
+    assert home.files() == before
+
+
+@pytest.mark.parametrize("kind", ["file", "symlink"])
+def test_off_where_the_telemetry_folder_is_no_folder(
+    tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program, kind: str
+) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
+    home.workstation.mkdir()
+    if kind == "file":
+        home.telemetry.write_text("mine")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        home.telemetry.symlink_to(tmp_path / "elsewhere")
+    assert_off(home, launcher, "web01", "a", "b")
+
+
+@pytest.mark.parametrize("variables", ENVIRONMENTS)
+def test_the_opt_out_of_one_run_neither_sends_nor_removes_earlier_sessions(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector, variables: dict[str, str]
+) -> None:
+    launcher.exec("web01", "directory", "/tmp/foo")
+    kept = home.sessions()
+    before = dict(home.env)
+    home.env.update(variables)
+    launcher.exec("web01", "directory", "/tmp/foo")
+    assert home.sessions() == kept
+    home.env.clear()
+    home.env.update(before)
+    launcher.exec("web01", "directory", "/tmp/foo")
+    (request,) = collector.wait_for_requests(1)
+    assert kept[0].stem.removeprefix("session-").encode() in request.body
+
+
+def test_telemetry_disabled_for_good_drops_earlier_sessions_unsent(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    launcher.exec("web01", "directory", "/tmp/foo")
+    home.config.write_text("[telemetry]\nenabled = false\n")
+    assert launcher.exec("web01", "directory", "/tmp/foo").returncode == 0
+    assert home.sessions() == []
+    home.config.write_text("")
+    launcher.exec("web01", "directory", "/tmp/foo")
+    assert launcher.run("flush").returncode == 0
+    assert len(collector.requests) == 1  # that of the last run, and no other

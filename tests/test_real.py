@@ -1,0 +1,157 @@
+"""Which chef-run is run: the real one, never the launcher."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.homes import Home
+from tests.support.programs import Launcher
+
+SAYS_WHERE = '#!/bin/sh\necho "$0"\n'
+
+
+def program(path: Path, text: str = SAYS_WHERE, mode: int = 0o755) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def ran(done: subprocess.CompletedProcess[bytes]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, home: Home) -> Path:
+    """A folder that is searched before the system's."""
+    folder = tmp_path / "on-path"
+    folder.mkdir()
+    home.env["PATH"] = f"{folder}:{home.env['PATH']}"
+    home.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    return folder
+
+
+def test_the_variable_comes_before_the_config_and_that_before_the_path(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path
+) -> None:
+    first, second = program(tmp_path / "first"), program(tmp_path / "second")
+    third = program(on_path / "chef-run")
+    home.use(f'[launcher]\nchef_run = "{second}"\n')
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = str(first)
+    assert ran(launcher.exec()) == str(first)
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = ""
+    assert ran(launcher.exec()) == str(second)
+    home.config.write_text("")
+    assert ran(launcher.exec()) == str(third)
+
+
+def test_a_config_that_names_chef_run_is_obeyed_with_telemetry_off_too(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path
+) -> None:
+    program(on_path / "chef-run")
+    home.use(f'[telemetry]\nenabled = false\n[launcher]\nchef_run = "{program(tmp_path / "named")}"\n')
+    assert ran(launcher.exec()) == str(tmp_path / "named")
+
+
+def test_the_distributions_own_folder_beside_the_launcher_comes_before_the_path(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path
+) -> None:
+    program(on_path / "chef-run")
+    embedded = program(tmp_path / "workstation" / "embedded" / "bin" / "chef-run")
+    carried = tmp_path / "workstation" / "bin" / "chef-run-launcher"
+    carried.parent.mkdir()
+    shutil.copy(launcher.path, carried)
+    done = subprocess.run([carried, "exec"], env=home.env, capture_output=True, check=False)
+    assert ran(done) == str(embedded)
+
+
+@pytest.mark.parametrize("kind", ["symlink", "hard link", "copy", "alias script", "package script"])
+def test_on_the_path_the_launcher_under_the_name_of_chef_run_is_passed_over(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, kind: str
+) -> None:
+    ours = tmp_path / "ours" / "chef-run"
+    ours.parent.mkdir()
+    if kind == "symlink":
+        ours.symlink_to(launcher.path)
+    elif kind == "hard link":
+        os.link(launcher.path, ours)
+    elif kind == "copy":
+        shutil.copy(launcher.path, ours)
+    elif kind == "alias script":
+        program(ours, '#!/bin/sh\nexec chef-run-launcher exec "$@"\n')
+    else:
+        program(ours, '#!/bin/sh\nexec python3 -I -S /x/launcher/__main__.py exec "$@"\n')
+    home.env["PATH"] = f"{ours.parent}:{home.env['PATH']}"
+    real = program(on_path / "chef-run")
+    assert ran(launcher.exec()) == str(real)
+    if kind != "package script":
+        home.env["PATH"] = f"{launcher.path.parent}:{home.env['PATH']}"
+        assert ran(subprocess.run([ours], env=home.env, capture_output=True, check=False)) == str(real)
+
+
+def test_a_script_that_leads_back_to_the_launcher_ends(home: Home, launcher: Launcher, on_path: Path) -> None:
+    program(on_path / "chef-run", f'#!/bin/sh\n"{launcher.path}" exec\n')
+    done = launcher.exec()
+    assert done.returncode == 127
+    assert b"starts the launcher again" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_without_a_chef_run_one_line_says_so_and_the_exit_code_is_127(home: Home, launcher: Launcher) -> None:
+    done = launcher.exec("web01", "secret", "thing")
+    assert done.returncode == 127
+    assert done.stdout == b""
+    advice = "cannot find chef-run: install Chef Workstation, or set CHEF_RUN_LAUNCHER_REAL to its path"
+    assert done.stderr == f"chef-run-launcher: {advice}\n".encode()
+    assert home.files() == set()
+
+
+def test_a_chef_run_that_cannot_be_executed_is_named_and_the_exit_code_is_126(
+    home: Home, launcher: Launcher, on_path: Path
+) -> None:
+    path = program(on_path / "chef-run", mode=0o644)
+    done = launcher.exec()
+    assert done.returncode == 126
+    assert done.stderr == f"chef-run-launcher: {path} is not executable\n".encode()
+
+
+@pytest.mark.parametrize("kind", ["missing", "not executable", "folder", "launcher"])
+def test_a_named_chef_run_that_is_none_is_an_error_and_no_other_is_run(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, kind: str
+) -> None:
+    program(on_path / "chef-run")
+    paths = {
+        "missing": tmp_path / "missing",
+        "not executable": program(tmp_path / "plain", mode=0o644),
+        "folder": tmp_path,
+        "launcher": launcher.path,
+    }
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = str(paths[kind])
+    done = launcher.exec()
+    assert done.returncode == (126 if kind in ("not executable", "folder") else 127)
+    assert done.stdout == b""
+    assert f"CHEF_RUN_LAUNCHER_REAL names {paths[kind]}, which ".encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("opted_out", [True, False])
+@pytest.mark.parametrize("text", ["#!/nonexistent/interpreter\n", "\x7fELF rubbish"])
+def test_a_program_that_the_kernel_refuses_is_one_line_and_no_record(
+    tmp_path: Path, home: Home, launcher: Launcher, opted_out: bool, text: str
+) -> None:
+    home.use()
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = str(program(tmp_path / "broken", text))
+    if opted_out:
+        home.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    done = launcher.exec("web01", "a", "b")
+    assert done.returncode in (126, 127)
+    assert done.stdout == b""
+    assert done.stderr.count(b"\n") == 1
+    assert b"Traceback" not in done.stderr
+    assert home.sessions() == []
