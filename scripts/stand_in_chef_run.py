@@ -48,8 +48,8 @@ https://docs.chef.io/workstation/privacy/
 """
 
 USAGE = """\
-chef-run <TARGET[S]> <RESOURCE> <RESOURCE_NAME> [PROPERTIES] [FLAGS]
-chef-run <TARGET[S]> <RECIPE> [FLAGS]
+chef-run TARGETS RESOURCE NAME [KEY=VALUE...] [FLAGS]
+chef-run TARGETS RECIPE [FLAGS]
 """
 
 FLAGS = """\
@@ -91,12 +91,16 @@ SHORT_FLAGS = {
 
 
 class Failure(Exception):
-    """An error that chef-run handles: it prints the text, and its payload names the id."""
+    """An error that chef-run handles: it prints the text, and its payload names the id.
 
-    def __init__(self, error_id: str, text: str) -> None:
+    The summary is what a target's row shows of it; without one, the first line of the text.
+    """
+
+    def __init__(self, error_id: str, text: str, summary: str = "") -> None:
         super().__init__(error_id)
         self.error_id = error_id
         self.text = text
+        self.summary = summary or text.partition("\n")[0]
 
 
 class ConfigError(Exception):
@@ -120,6 +124,7 @@ class Machine(NamedTuple):
     failing: str = ""
     error_id: str = ""
     text: str = ""
+    summary: str = ""
 
 
 class Target(NamedTuple):
@@ -148,6 +153,7 @@ def without_package(platform: str, release: str) -> Machine:
         failing="install",
         error_id="Mixlib::Install::Backend::ArtifactsNotFound",
         text=UNEXPECTED.format(text),
+        summary=text,
     )
 
 
@@ -171,11 +177,13 @@ MACHINES = {
         failing="connect",
         error_id="SocketError",
         text="A network error occurred:\n\n  getaddrinfo: Name or service not known",
+        summary="getaddrinfo: Name or service not known",
     ),
     "broken": Machine(
         failing="converge",
         error_id="CHEFCCR099",
         text="The converge of the remote host failed.\n\nPlease examine the log file for the cause.",
+        summary="Failed to converge.",
     ),
 }
 
@@ -550,7 +558,6 @@ def chef_run(argv: list[str], home: str) -> int:
     except ConfigError as error:
         write(f"\n{error}\n")
         return EXIT_OK
-    turn_signals_into_exceptions()
     write_file(os.path.join(home, "logs", "default.log"), "")
     enabled = "CHEF_TELEMETRY_OPT_OUT" not in os.environ and settings.get("telemetry.enabled") != "false"
     payload = Payload(os.path.join(home, "telemetry"), read_installation_id(home), enabled)
@@ -559,6 +566,7 @@ def chef_run(argv: list[str], home: str) -> int:
     began = time.monotonic()
     code = EXIT_OK
     try:
+        turn_signals_into_exceptions()
         perform(argv, home, settings, display, payload)
     except Failure as failure:
         write(f"\n{failure.text}\n")
@@ -656,7 +664,7 @@ def apply(task: str, targets: list[Target], display: Silence, payload: Payload) 
                 action(row, target)
             except Failure as failure:
                 failures[row] = failure
-                display.finished(row, failure.text.partition("\n")[0], failure)
+                display.finished(row, failure.summary, failure)
 
     def connect(row: int, target: Target) -> None:
         display.status(row, f"Connecting as {target.user}...")
@@ -690,9 +698,8 @@ def apply(task: str, targets: list[Target], display: Silence, payload: Payload) 
 def fail_if(target: Target, action: str) -> None:
     machine = target.machine
     if machine.failing == action:
-        raise Failure(
-            machine.error_id, machine.text.replace("{host}", target.host).replace("{user}", target.user)
-        )
+        text = machine.text.replace("{host}", target.host).replace("{user}", target.user)
+        raise Failure(machine.error_id, text, machine.summary)
 
 
 if __name__ == "__main__":

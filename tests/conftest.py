@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,14 @@ from tests.support.recordings import WHY_SKIPPED, Recording, recordings
 
 STAND_IN = Path(__file__).parent.parent / "scripts" / "stand_in_chef_run.py"
 REPLAY = Path(__file__).parent / "support" / "replay.py"
+
+
+def pytest_configure() -> None:
+    """Scripts in the background, and nohup, ignore signals; the programs under test must not inherit that."""
+    for name in ("SIGINT", "SIGQUIT", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -81,8 +90,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with an argument called `recording` runs once for each of them."""
     if "recording" in metafunc.fixturenames:
         skipped = pytest.param(None, marks=pytest.mark.skip(reason=WHY_SKIPPED), id="none")
-        metafunc.parametrize("recording", recordings() or [skipped], ids=name)
+        metafunc.parametrize("recording", recordings() or [skipped], ids=name_of)
 
 
-def name(recording: object) -> str | None:
+def name_of(recording: object) -> str | None:
     return recording.name if isinstance(recording, Recording) else None

@@ -157,6 +157,18 @@ def test_a_distribution_without_a_package_is_named_in_the_text(chef_run: Program
     assert result.returncode == 1
 
 
+def test_on_a_terminal_the_targets_row_says_why_it_failed(chef_run: Program, home: Home) -> None:
+    home.use()
+    with chef_run.on_a_terminal("web01,rocky1,unresolvable1", *RUN) as terminal:
+        output = terminal.read()
+    assert (
+        b"[rocky1] No artifacts found matching criteria.\r\n  product name: chef\r\n  platform: rocky\r\n"
+        in output
+    )
+    assert "[✖] [unresolvable1] getaddrinfo: Name or service not known".encode() in output
+    assert terminal.exitstatus == 1
+
+
 def test_failures_of_several_targets_go_to_a_file_by_host_name_alone(chef_run: Program, home: Home) -> None:
     home.use()
     result = chef_run.run("web01,ssh://bob:secret@freebsd1:2222,winrm://winbox,refused1", *RUN)

@@ -51,6 +51,5 @@ class Home:
     def files(self) -> set[str]:
         """Every file and folder in it, by its path from here; folders end with a slash."""
         return {
-            os.path.relpath(path, self.path) + ("/" if path.is_dir() else "")
-            for path in self.path.rglob("*")  #
+            os.path.relpath(path, self.path) + ("/" if path.is_dir() else "") for path in self.path.rglob("*")
         }

@@ -15,7 +15,7 @@ WHY_SKIPPED = "no recordings of the real chef-run beside this repository (../sha
 
 @dataclass(frozen=True)
 class Recording:
-    """One run of the real chef-run: `case` is what was run, `mode` pipe or pty, `home` fresh or existing."""
+    """One run of the real chef-run. `meta` is the recording's meta.json."""
 
     folder: Path
     meta: dict[str, Any]
