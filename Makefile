@@ -4,7 +4,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test lint demo clean
+.PHONY: install test lint wheel demo clean
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,15 @@ lint: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --platform darwin
 	$(VENV)/bin/mypy --platform win32
+
+# The built wheel, in an environment where nothing else is: it must bring all that it needs.
+wheel: install
+	rm -rf build dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m venv --without-pip build/clean
+	$(PYTHON) -m pip --disable-pip-version-check --python build/clean/bin/python install --quiet dist/*.whl
+	build/clean/bin/chef-run-launcher --version
+	build/clean/bin/chef-run-launcher status >/dev/null
 
 demo: install
 	$(VENV)/bin/python scripts/demo.py

@@ -34,7 +34,8 @@ def claim(home: Home) -> bool:
 def text(profile: Profile) -> str:
     """What the notice says."""
     return (
-        f"{profile.name} keeps a record of each run of chef-run: this machine's operating system, and of each\n"
+        # Behind a spinner, the cursor may stand anywhere in its line.
+        f"\n{profile.name} keeps a record of each run of chef-run: this machine's operating system, and of each\n"
         "target the SHA-256 sum of its name, ssh or winrm, and its operating system. The next run sends it;\n"
         "nothing was sent yet. `chef-run-launcher show` shows it. CHEF_TELEMETRY_OPT_OUT=1 turns it off for one\n"
         "run, `enabled = false` under [telemetry] in ~/.chef-workstation/config.toml for good.\n"
