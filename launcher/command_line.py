@@ -1,35 +1,68 @@
 """chef-run's own command-line grammar: from its arguments to the hosts that it connects to.
 
-Pure: no file, no environment, no process. What leaves this module is hashes and transports.
+Read as chef-run reads it, in its three steps: Ruby's OptionParser (every spelling of an option), chef-run's
+target resolver (comma lists, ranges, credentials), and the URL that its transport library makes of each name.
+What leaves this module is hashes and transports: no name, user, password or path.
+
+The three questions that chef-run puts to the file system (is there such a configuration file, identity file,
+recipe file) are asked through the parameters `isfile` and `access`; nothing else here touches a file.
 """
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-VALUE, NONE, NEGATABLE = "value", "none", "negatable"
+VALUE, FLAG, NEGATABLE = "takes a value", "takes none", "takes none, and has a --no- form"
 
-# chef-run's options: long name -> (short letter, what it takes).
-OPTIONS = {
-    "config": ("c", VALUE),
-    "identity-file": ("i", VALUE),
-    "protocol": ("p", VALUE),
-    "user": ("", VALUE),
-    "password": ("", VALUE),
-    "cookbook-repo-paths": ("", VALUE),
-    "sudo-command": ("", VALUE),
-    "sudo-options": ("", VALUE),
-    "sudo-password": ("", VALUE),
-    "chef-license": ("", VALUE),
-    "ssl": ("", NEGATABLE),
-    "ssl-verify": ("", NEGATABLE),
-    "sudo": ("", NEGATABLE),
-    "install": ("", NEGATABLE),
-    "version": ("v", NONE),
-    "help": ("h", NONE),
-}
+# chef-run's options: long name, letter ("" where it has none), and what it takes.
+OPTIONS = (
+    ("config", "c", VALUE),
+    ("identity-file", "i", VALUE),
+    ("protocol", "p", VALUE),
+    ("user", "", VALUE),
+    ("password", "", VALUE),
+    ("cookbook-repo-paths", "", VALUE),
+    ("sudo-command", "", VALUE),
+    ("sudo-options", "", VALUE),
+    ("sudo-password", "", VALUE),
+    ("chef-license", "", VALUE),
+    ("sudo", "", NEGATABLE),
+    ("ssl", "", NEGATABLE),
+    ("ssl-verify", "", NEGATABLE),
+    ("install", "", NEGATABLE),
+    ("version", "v", FLAG),
+    ("help", "h", FLAG),
+)
+LETTERS = {letter: name for name, letter, _ in OPTIONS if letter}
+NAMES = {name: takes for name, _, takes in OPTIONS}
+NAMES.update(("no-" + name, FLAG) for name, _, takes in OPTIONS if takes is NEGATABLE)
+
+# Not the parser's: chef-run's start-up looks for these two as words of their own, wherever they stand.
+LOADING = ("-c", "--config-path")
+
+TRANSPORTS = ("ssh", "winrm")
+
+# chef-run's limit on what one name of the comma list may expand to.
+MOST_EXPANDED = 24
+# Longer ends of a range make no host name; they would only cost time.
+LONGEST_RANGE_END = 255
+
+# `^` and `$` are ends of lines in Ruby too, and `.` is no newline.
+RANGE = r"(?m)^(.*)\[([^\W_]+):([^\W_]+)\](.*)"
+PREFIX = r"(?m)^(.+?)://(.*)"
+CREDENTIALS = r"(?m)^.*@(.*)"
+PROPERTY = r"(?m)^[A-Za-z0-9_]+=."
+RECIPE = r"(?ma)^[\w-]+(?:::[\w-]+)?$"
+URL = r"(?:([^:/?#]+):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?"
+SCHEME = r"[A-Za-z][A-Za-z0-9.+-]*"
+PORT = r"(?m)^[0-9]+$"
+# \x1c to \x1f are white space to Python, and not to Ruby.
+NOT_IN_HOST = r'[<>{}/\\?#@"]|[^\S\x1c-\x1f]'
+IN_BRACKETS = r"[A-Za-z0-9._~!$&'()*+,;=:-]*"
 
 
 class Target:
@@ -44,139 +77,371 @@ class Target:
 
 
 class Refused(Exception):
-    """chef-run refuses this command line."""
+    """chef-run refuses this command line. Carries no text: it would be text of the command line."""
 
 
 def config_files(arguments: Sequence[str]) -> list[str]:
-    """Every file that ``-c`` or ``--config`` could name in these arguments."""
-    found = []
-    for here, argument in enumerate(arguments):
-        name, equals, glued = argument.partition("=")
-        name = name.lower().replace("_", "-")
-        if name.startswith("--c") and ("--config-path".startswith(name)):
-            found += [glued] if equals else list(arguments[here + 1 : here + 2])
-        elif argument.startswith("-") and not argument.startswith("--") and "c" in argument:
-            glued = argument.partition("c")[2]
-            found += [glued, glued[1:]] if glued else list(arguments[here + 1 : here + 2])
-    return [path for path in found if path]
+    """Every file that these arguments could mean by `-c`, `--config` or `--config-path`, each once.
+
+    More than the parser would take, on purpose: any of them that turns telemetry off does so. Abbreviations
+    count, also ambiguous ones, and so does a word after `--` or in the place of another option's value.
+    """
+    found: dict[str, None] = {}
+    for here, word in enumerate(arguments):
+        following = arguments[here + 1] if here + 1 < len(arguments) else ""
+        if word.startswith("--"):
+            given, equals, glued = _folded(word[2:])
+            if given and (_abbreviates(given, "config") or _abbreviates(given, "config-path")):
+                found[glued if equals else following] = None
+        elif word.startswith("-"):
+            bundle = word.lstrip("-vh")
+            if bundle.startswith("c"):
+                found[bundle[1:] or following] = None
+                found[bundle[1:].lstrip("=") or following] = None
+    found.pop("", None)
+    return list(found)
 
 
 def loaded_config(arguments: Sequence[str]) -> str | None:
-    """The configuration file that chef-run loads instead of the default: the word after the first ``-c``."""
-    for flag in ("-c", "--config-path"):
-        if flag in arguments:
-            following = arguments.index(flag) + 1
-            return arguments[following] if following < len(arguments) else None
+    """The file that chef-run loads in the place of the default config.toml; None where it loads that."""
+    for here, word in enumerate(arguments):
+        if word in LOADING:
+            return arguments[here + 1] if here + 1 < len(arguments) else None
     return None
 
 
 def targets(
-    arguments: Sequence[str], *, default_protocol: str = "ssh", posixly_correct: bool = False
+    arguments: Sequence[str],
+    *,
+    default_protocol: str = "ssh",
+    posixly_correct: bool = False,
+    isfile: Callable[[str], bool] = os.path.isfile,
+    access: Callable[[str, int], bool] = os.access,
 ) -> list[Target]:
-    """The hosts that chef-run connects to, in its order; none where it connects to none."""
+    """The hosts that chef-run connects to, in its order.
+
+    None for a command line that asks for help or the version, and for one that chef-run refuses.
+    `default_protocol` is what the configuration file says, `posixly_correct` whether POSIXLY_CORRECT is set.
+    Never raises.
+    """
     try:
-        options, positional = _parse(list(arguments), posixly_correct)
-        if "help" in options or "version" in options or len(positional) < 2:
+        _check_loading(arguments, isfile, access)
+        options, positional = _parse(arguments, posixly_correct)
+        _check_files(options, access)
+        chosen = dict(options)
+        if not arguments or "help" in chosen or "version" in chosen:
             return []
-        protocol = options.get("protocol", default_protocol)
-        return [_target(url, protocol) for url in _expand(positional[0].lower())]
-    except Refused:
+        _check_positional(positional, access)
+        protocol = chosen.get("protocol", default_protocol)
+        hosts = [_host(_url(name, protocol)) for name in _names(_checked(positional[0]))]
+    except (Refused, ValueError):  # os.access raises ValueError for a path with a NUL, as Ruby does
         return []
+    return [_target(*host) for host in hosts if host is not None]
 
 
-def _parse(words: list[str], posixly_correct: bool) -> tuple[dict[str, str], list[str]]:
-    options: dict[str, str] = {}
+# Step one: Ruby's OptionParser.
+
+
+def _parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[tuple[str, str]], list[str]]:
+    """The options with their values, in order, and the positional words."""
+    options: list[tuple[str, str]] = []
     positional: list[str] = []
-    while words:
-        word = words.pop(0)
+    words = iter(arguments)
+    for word in words:
+        _checked(word)
         if word == "--":
-            return options, positional + words
+            return options, [*positional, *words]
         if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            name, takes = _complete(name.replace("_", "-"))
-            if takes == VALUE and not equals:
-                if not words:
-                    raise Refused
-                value = words.pop(0)
-            elif takes != VALUE and equals:
-                raise Refused
-            options[name] = value
+            options.append(_long(word, words))
         elif word.startswith("-") and word != "-":
-            name, takes = _short(word[1])
-            rest = word[2:]
-            if takes == VALUE:
-                if not rest and not words:
-                    raise Refused
-                options[name] = rest or words.pop(0)
-            else:
-                options[name] = ""
-                if rest:
-                    words.insert(0, "-" + rest)
+            options.extend(_bundle(word, words))
         elif posixly_correct:
-            return options, [word, *words]
+            return options, [*positional, word, *words]
         else:
             positional.append(word)
     return options, positional
 
 
-def _short(letter: str) -> tuple[str, str]:
-    for name, (short, takes) in OPTIONS.items():
-        if short == letter:
-            return name, takes
-    return _complete(letter)
-
-
-def _complete(given: str) -> tuple[str, str]:
-    given = given.lower()
-    spellings = dict.fromkeys(OPTIONS)
-    spellings.update(dict.fromkeys("no-" + name for name, (_, takes) in OPTIONS.items() if takes == NEGATABLE))
-    matching = [given] if given in spellings else [name for name in spellings if name.startswith(given)]
-    if len(matching) != 1:
+def _long(word: str, words: Iterator[str]) -> tuple[str, str]:
+    """`--name`, `--name value` or `--name=value`."""
+    given, equals, glued = _folded(word[2:])
+    name = _completed(given)
+    if NAMES[name] is VALUE:
+        return name, glued if equals else _following(words)
+    if equals:
         raise Refused
-    return matching[0], OPTIONS[matching[0][3:] if matching[0].startswith("no-") else matching[0]][1]
+    return name, ""
 
 
-def _expand(hosts: str) -> list[str]:
+def _folded(option: str) -> tuple[str, str, str]:
+    """Name, equals sign and value; a long name may have capitals, and `_` for `-`."""
+    given, equals, glued = option.partition("=")
+    return given.replace("_", "-").casefold(), equals, glued
+
+
+def _bundle(word: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """`-vp winrm`, `-vpwinrm`: letters, of which the first that takes a value takes all that is left."""
+    for here, letter in enumerate(word):
+        if letter == "-":
+            continue
+        name = LETTERS.get(letter) or _completed(letter)
+        if NAMES[name] is VALUE:
+            yield name, word[here + 1 :] or _following(words)
+            return
+        yield name, ""
+
+
+def _following(words: Iterator[str]) -> str:
+    """The next word as a value, whatever it looks like."""
+    for word in words:
+        return _checked(word)
+    raise Refused
+
+
+def _completed(given: str) -> str:
+    """The name that `given` is short for: the shortest candidate, where all the others only go on from it."""
+    if given in NAMES:
+        return given
+    candidates = [name for name in NAMES if _abbreviates(given, name)]
+    shortest = min(candidates, key=len, default="")
+    if not shortest or not all(name.startswith(shortest) for name in candidates):
+        raise Refused
+    return shortest
+
+
+def _abbreviates(given: str, name: str) -> bool:
+    """Word by word, as OptionParser completes: `i-f` and `identity` are short for `identity-file`."""
+    words, full = given.split("-"), name.split("-")
+    return (
+        len(words) <= len(full)
+        and "" not in words[:-1]
+        and all(whole.startswith(word) for word, whole in zip(words, full))
+    )
+
+
+def _checked(word: str) -> str:
+    """The word, if it is text: Ruby raises an error where it reads one that is not valid UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise Refused from None
+    return word
+
+
+# What chef-run checks before it looks at the targets.
+
+
+def _check_loading(
+    arguments: Sequence[str], isfile: Callable[[str], bool], access: Callable[[str, int], bool]
+) -> None:
+    if any(flag in arguments for flag in LOADING):
+        path = loaded_config(arguments)
+        if path is None or not isfile(path) or not access(path, os.R_OK):
+            raise Refused
+
+
+def _check_files(options: list[tuple[str, str]], access: Callable[[str, int], bool]) -> None:
+    for name, value in options:
+        if name == "config" and not access(value, os.F_OK):
+            raise Refused
+        if name == "identity-file" and not access(value, os.R_OK):
+            raise Refused
+
+
+def _check_positional(positional: list[str], access: Callable[[str, int], bool]) -> None:
+    """Targets, and a recipe (a file, `cookbook`, `cookbook::recipe`) or a resource, name and properties."""
     import re
 
+    if len(positional) < 2:
+        raise Refused
+    if len(positional) == 2:
+        recipe = positional[1]
+        if not access(recipe, os.F_OK) and not re.search(RECIPE, _checked(recipe)):
+            raise Refused
+    for word in positional[3:]:
+        if not re.search(PROPERTY, _checked(word)):
+            raise Refused
+
+
+# Step two: chef-run's target resolver.
+
+
+def _names(target: str) -> list[str]:
+    """The names of a comma list, each expanded, each once."""
     found: dict[str, None] = {}
-    for name in hosts.rstrip(",").split(","):
-        expanded = [name]
-        for low, high in reversed(re.findall(r"\[([0-9a-z]+):([0-9a-z]+)\]", name)):
-            if low.isdigit() != high.isdigit():
-                raise Refused
-            steps: list[str]
-            if low.isdigit():
-                if abs(int(low) - int(high)) >= 24:
-                    raise Refused
-                steps = [str(n) for n in range(min(int(low), int(high)), max(int(low), int(high)) + 1)]
-            elif len(low) == len(high) == 1:
-                steps = [chr(n) for n in range(ord(min(low, high)), ord(max(low, high)) + 1)]
-            else:
-                raise Refused
-            expanded = [one.replace(f"[{low}:{high}]", step) for step in steps for one in expanded]
-            if len(expanded) > 24:
-                raise Refused
-        found.update(dict.fromkeys(expanded))
+    if target.strip(","):
+        for name in target.rstrip(",").split(","):
+            found.update(dict.fromkeys(_expanded(_lower(name))))
     return list(found)
 
 
-def _target(url: str, protocol: str) -> Target:
-    import hashlib
-    import os
+def _lower(text: str) -> str:
+    """In lower case as Ruby has it: Python writes a capital sigma in another way at the end of a word."""
+    return text.replace("\u03a3", "\u03c3").lower()
 
-    scheme, separator, rest = url.partition("://")
-    if separator:
-        if scheme not in ("ssh", "winrm"):
+
+def _expanded(name: str) -> list[str]:
+    """The names that a name with up to two ranges stands for, the last range outermost."""
+    import re
+
+    names = [name]
+    for _ in range(3):
+        ranges = [re.search(RANGE, one) for one in names]
+        if None in ranges:
+            return names
+        names = [
+            f"{found[1]}{step}{found[4]}" for found in ranges if found for step in _steps(found[2], found[3])
+        ]
+        if not 0 < len(names) <= MOST_EXPANDED:
             raise Refused
-        protocol, url = scheme, rest
-    if protocol not in ("ssh", "winrm"):
+    raise Refused
+
+
+def _steps(low: str, high: str) -> list[str]:
+    """What stands between the ends of a range: numbers, or Ruby's succession of words."""
+    if max(len(low), len(high)) > LONGEST_RANGE_END:
         raise Refused
-    host = url.rpartition("@")[2].partition("/")[0]
-    if host.startswith("["):
-        host = host[1:].partition("]")[0]
-    else:
-        name, colon, _ = host.rpartition(":")
-        host = name if colon else host
-    data = os.fsencode(host)
-    return Target(hashlib.sha256(data).hexdigest(), hashlib.sha1(data).hexdigest(), protocol)  # noqa: S324
+    first, last = _integer(low), _integer(high)
+    if first is not None and last is not None:
+        return _numbers(min(first, last), max(first, last), 0)
+    if first is not None or last is not None:
+        raise Refused
+    low, high = min(low, high), max(low, high)
+    if low.isdigit() and high.isdigit():  # such as 08, which is no number: the zeros stay
+        return _numbers(int(low), int(high), len(low))
+    return _words(low, high)
+
+
+def _integer(word: str) -> int | None:
+    """What Ruby's `Integer()` makes of a word: 10, 0d10, 0xa, 0o12, 012 and 0b1010 are the same."""
+    for prefix, base in (("0x", 16), ("0o", 8), ("0b", 2), ("0d", 10), ("0", 8), ("", 10)):
+        digits = word[len(prefix) :]
+        if word.startswith(prefix) and digits:
+            return int(digits, base) if set(digits) <= set("0123456789abcdef"[:base]) else None
+    return None
+
+
+def _numbers(first: int, last: int, width: int) -> list[str]:
+    if last - first >= MOST_EXPANDED:
+        raise Refused
+    return [str(number).zfill(width) for number in range(first, last + 1)]
+
+
+def _words(low: str, high: str) -> list[str]:
+    if not low.isascii():
+        raise Refused
+    if len(low) == len(high) == 1 and high.isascii():
+        return [chr(code) for code in range(ord(low), ord(high) + 1)]
+    found: list[str] = []
+    word, beyond = low, _successor(high)
+    while word != beyond and len(found) <= MOST_EXPANDED:
+        found.append(word)
+        if word == high:
+            break
+        word = _successor(word)
+        if len(word) > len(high.encode()):
+            break
+    return found
+
+
+def _successor(word: str) -> str:
+    """The word after this one: a9 is followed by b0, zz by aaa."""
+    stem = word.rstrip("9z")
+    carried = "".join("0" if letter == "9" else "a" for letter in word[len(stem) :])
+    if stem:
+        return stem[:-1] + chr(ord(stem[-1]) + 1) + carried
+    return ("1" if word[0] == "9" else "a") + carried
+
+
+# Step three: the URL that the transport library makes of each name.
+
+
+def _url(name: str, protocol: str) -> str:
+    """The URL that chef-run hands on: the name's own scheme or the run's protocol, and no credentials."""
+    import re
+
+    prefixed = re.search(PREFIX, name)
+    if prefixed:
+        protocol, name = prefixed[1], prefixed[2]
+        if protocol not in TRANSPORTS:
+            raise Refused
+    credentials = re.search(CREDENTIALS, name)
+    return f"{protocol}://{credentials[1] if credentials else name}"
+
+
+def _host(url: str) -> tuple[str, str] | None:
+    """The host and the transport; None for a URL that names no host, with which chef-run connects to nothing.
+
+    The library lets the query of a URL overrule the rest of it: `ssh://web01?host=web02` is web02.
+    """
+    import re
+
+    parts = re.match(URL, url)
+    scheme, authority, path, query = parts.groups() if parts else (None, None, "", None)
+    if not scheme or not re.fullmatch(SCHEME, scheme):
+        raise Refused
+    host, port = _host_and_port(authority or "")
+    if not host and not path:
+        if scheme == "ssh" or port:
+            raise Refused
+        authority = None
+    overruled = _query(query or "")
+    transport = overruled.get("backend", scheme)
+    if transport not in TRANSPORTS:  # there are others (mock, local), and none of them reaches a host
+        raise Refused
+    plain = host[1:-1] if _bracketed(host) else host
+    named = overruled.get("host", None if authority is None else plain)
+    return None if named is None else (named, transport)
+
+
+def _host_and_port(authority: str) -> tuple[str, int]:
+    """Port 0 is none."""
+    import re
+
+    host = re.sub(r"^[^\[\]]*@", "", authority)
+    name, colon, ending = host.rpartition(":")
+    port = 0
+    if colon and not set(ending) & set("@[]"):
+        host = name
+        digits = re.search(PORT, _decoded(ending))
+        if ending and not digits:
+            raise Refused
+        port = int(digits[0].lstrip("0")[:5] or "0") if digits else 0
+    if "\n" in authority or re.search(NOT_IN_HOST, host):
+        raise Refused
+    if _bracketed(host) and not re.fullmatch(IN_BRACKETS, host[1:-1]):
+        raise Refused
+    return host, port
+
+
+def _bracketed(host: str) -> bool:
+    return host.startswith("[") and host.endswith("]")
+
+
+def _query(query: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for pair in query.split("&"):
+        key, equals, value = pair.partition("=")
+        found[_decoded(key)] = _decoded(value) if equals else None
+    return found
+
+
+def _decoded(text: str) -> str:
+    """Without percent-encoding."""
+    import re
+
+    raw = re.sub(b"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), text.encode())
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise Refused from None
+
+
+def _target(host: str, transport: str) -> Target:
+    import hashlib
+
+    name = _lower(host).encode()
+    # SHA-1 is how chef-run's own payload names a host: a key to look up, never stored and never sent.
+    return Target(
+        hashlib.sha256(name).hexdigest(), hashlib.sha1(name, usedforsecurity=False).hexdigest(), transport
+    )
