@@ -1,10 +1,22 @@
-"""chef-run's own session payload: found, read and removed, so that a run is recorded once."""
+"""chef-run's own session payload: found, read and removed, so that a run is recorded once and in our words.
+
+chef-run writes `telemetry-payload-N.yml` as the last thing before it exits, N being the lowest free number.
+Parallel runs write into the same folder, and nothing in a payload names the process that wrote it. One is taken
+for this run's if all of this holds:
+
+- it was not there, or not as it is, before this run's chef-run was started;
+- it was written at this run's end, before the child was gone;
+- it names no host that is not a target of this run;
+- it does not say that its run began before ours (`_began`).
+
+Of several it is the one written last. What does not meet this stays where it is.
+"""
 
 from __future__ import annotations
 
 import os
 
-from launcher.observe import FAMILIES
+from launcher.observe import FAMILIES, failed_hosts, undisputed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,19 +24,28 @@ if TYPE_CHECKING:
 
     from launcher.command_line import Target
 
-_LARGEST = 1 << 20
+    # Which file, and as of when: the inode and its modification time in nanoseconds.
+    Version = tuple[int, int]
+
+# Seconds that chef-run may take to exit once its last file is written: 0.05 s on a quiet machine.
+EXIT_TIME = 5.0
+# Seconds by which a run's start and its duration may disagree: start-up, and time stamps without fractions.
+START_TOLERANCE = 10.0
+# Bytes; a run against a thousand hosts leaves 1 MB.
+LARGEST = 8 << 20
+
+# The lines that matter of the one shape that Ruby's YAML gives a payload; all else in it is passed over.
+FIRST_LINE = "---\nversion: "
+ENTRY = "\n- :event: :"
+RUN_TIMESTAMP = r"(?m)^    :run_timestamp: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z'$"
+DURATION = r"(?m)^      :duration: (\d{1,9}(?:\.\d{1,20})?)$"
+PLATFORM = r"(?m)^          :name: :([a-z]+)$"
+HOST = r"(?m)^        :hostname_sha1: '?([0-9a-f]{40})'?$"
 
 
-def before(telemetry_folder: str) -> frozenset[tuple[int, int]]:
-    """The payloads that are there before chef-run starts: none of them is this run's."""
-    found = set()
-    for path in _payloads(telemetry_folder):
-        try:
-            status = os.lstat(path)
-        except OSError:
-            continue
-        found.add((status.st_dev, status.st_ino))
-    return frozenset(found)
+def before(telemetry_folder: str) -> frozenset[Version]:
+    """The payloads that are there before chef-run starts: none of them, as it is, can be this run's."""
+    return frozenset(version for _, version, _ in _payloads(telemetry_folder))
 
 
 def adopt(
@@ -33,46 +54,130 @@ def adopt(
     *,
     started: float,
     ended: float,
-    earlier: Collection[tuple[int, int]] = (),
+    earlier: Collection[Version],
 ) -> dict[str, str]:
-    """Take this run's payload out of the folder: platform family by SHA-1 of the host name.
+    """Take this run's payload out of the folder: the platform's family by SHA-1 sum of the host name.
 
-    ``started`` and ``ended`` are ``time.time()`` around the run.
+    `started` and `ended` are what `time.time()` gave just before the spawn and just after the child was gone,
+    `earlier` is what `before` gave. Never raises.
     """
-    families: dict[str, str] = {}
-    for path in _payloads(telemetry_folder):
-        try:
-            status = os.lstat(path)
-            if (status.st_dev, status.st_ino) in earlier or not started <= status.st_mtime <= ended + 1:
-                continue
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with open(descriptor, "rb") as file:
-                text = file.read(_LARGEST).decode("utf-8", "replace")
-            os.unlink(path)
-        except OSError:
-            continue
-        name = ""
-        for line in text.splitlines():
-            key, _, value = line.strip().partition(": ")
-            if key == ":name":
-                name = value.strip(":")
-            elif key == ":hostname_sha1" and name in FAMILIES:
-                families[value] = name
-    return families
-
-
-def failures(logs_folder: str, *, started: float, ended: float) -> dict[str, str]:
-    """Platform by SHA-1 of the host name, from the errors.txt that this run wrote."""
+    ours = {target.sha1 for target in targets}
+    candidates = [
+        (written, path, version)
+        for path, version, written in _payloads(telemetry_folder)
+        if version not in earlier and _at_the_end(written, ended)
+    ]
+    for written, path, version in sorted(candidates, reverse=True):
+        entries = _entries(_read(path, version))
+        hosts = {sha1 for sha1, _ in _hosts(entries)}
+        if entries and hosts <= ours and _began(entries, written) >= started and _remove(path, version):
+            return _families(entries)
     return {}
 
 
-def _payloads(telemetry_folder: str) -> list[str]:
+def failures(logs_folder: str, *, started: float, ended: float) -> dict[str, str]:
+    """What this run's errors.txt says of its targets, by SHA-1 sum of the host name. Never raises."""
+    path = os.path.join(logs_folder, "errors.txt")
     try:
-        names = os.listdir(telemetry_folder)
+        status = os.lstat(path)
+    except OSError:
+        return {}
+    if status.st_mtime < started or not _at_the_end(status.st_mtime, ended):
+        return {}
+    return failed_hosts(_read(path, (status.st_ino, status.st_mtime_ns)).encode())
+
+
+def _payloads(folder: str) -> list[tuple[str, Version, float]]:
+    """Path, version and time of writing of every payload in the folder."""
+    found = []
+    try:
+        names = os.listdir(folder)
     except OSError:
         return []
-    return [
-        os.path.join(telemetry_folder, name)
-        for name in names
-        if name.startswith("telemetry-payload-") and name.endswith(".yml")
-    ]
+    for name in names:
+        if name.startswith("telemetry-payload-") and name.endswith(".yml"):
+            path = os.path.join(folder, name)
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            found.append((path, (status.st_ino, status.st_mtime_ns), status.st_mtime))
+    return found
+
+
+def _at_the_end(written: float, ended: float) -> bool:
+    return ended - EXIT_TIME <= written <= ended
+
+
+def _read(path: str, version: Version) -> str:
+    """The text of a regular file that is still this version; nothing of a link, a FIFO, too large a file."""
+    import stat
+
+    # Windows has neither of these kinds of file to beware of.
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, os.O_RDONLY | flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or (status.st_ino, status.st_mtime_ns) != version:
+                return ""
+            data = file.read(LARGEST + 1)
+    except OSError:
+        return ""
+    return data.decode("utf-8", "replace") if len(data) <= LARGEST else ""
+
+
+def _remove(path: str, version: Version) -> bool:
+    """Whether it was this call that removed it: a launcher beside us may take the same file for its own."""
+    try:
+        status = os.lstat(path)
+        if (status.st_ino, status.st_mtime_ns) != version:
+            return False
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+def _entries(text: str) -> list[str]:
+    """A payload's entries, each from the name of its event on; none of what is no payload."""
+    return text.split(ENTRY)[1:] if text.startswith(FIRST_LINE) else []
+
+
+def _began(entries: list[str], written: float) -> float:
+    """When the run of a payload began, at the latest; never (infinity) where the payload does not know.
+
+    A payload tells it twice: by a time stamp, and by a duration up to its writing. Where they agree, that is
+    the time. Where they do not, because the clock was set or the machine slept, they prove nothing either way.
+    """
+    import re
+    from datetime import datetime, timezone
+
+    run = "".join(entry for entry in entries if entry.startswith("run\n"))
+    stamp, duration = re.search(RUN_TIMESTAMP, run), re.search(DURATION, run)
+    if not stamp or not duration:
+        return float("inf")
+    try:
+        by_stamp = datetime.fromisoformat(stamp[1]).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return float("inf")
+    by_duration = written - float(duration[1])
+    if abs(by_duration - by_stamp) > START_TOLERANCE:
+        return float("inf")
+    return min(by_stamp + 1, by_duration)  # the stamp has no fractions
+
+
+def _hosts(entries: list[str]) -> list[tuple[str, str]]:
+    """SHA-1 sum and family (or "") of every host that an entry names."""
+    import re
+
+    found = []
+    for entry in entries:
+        host, platform = re.search(HOST, entry), re.search(PLATFORM, entry)
+        if host:
+            found.append((host[1], platform[1] if platform else ""))
+    return found
+
+
+def _families(entries: list[str]) -> dict[str, str]:
+    """Family by SHA-1 sum of the host name."""
+    return undisputed((sha1, family) for sha1, family in _hosts(entries) if family in FAMILIES)
