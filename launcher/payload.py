@@ -1,8 +1,8 @@
 """chef-run's own session payload: found, read and removed, so that a run is recorded once and in our words.
 
 chef-run writes `telemetry-payload-N.yml` as the last thing before it exits, N being the lowest free number.
-Parallel runs write into the same folder, and nothing in a payload names the process that wrote it. One is taken
-for this run's if all of this holds:
+Parallel runs write into the same folder, and nothing in a payload names the process that wrote it. One is
+taken for this run's if all of this holds:
 
 - it was not there, or not as it is, before this run's chef-run was started;
 - it was written at this run's end, before the child was gone;
@@ -147,7 +147,7 @@ def _began(entries: list[str], written: float) -> float:
     """When the run of a payload began, at the latest; never (infinity) where the payload does not know.
 
     A payload tells it twice: by a time stamp, and by a duration up to its writing. Where they agree, that is
-    the time. Where they do not, because the clock was set or the machine slept, they prove nothing either way.
+    the time. Where they do not (the clock was set, or the machine slept), they prove nothing either way.
     """
     import re
     from datetime import datetime, timezone
