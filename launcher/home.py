@@ -19,6 +19,7 @@ class Home:
         self.folder = os.path.join(path, ".chef-workstation")
         self.config = os.path.join(self.folder, "config.toml")
         self.installation_id = os.path.join(self.folder, "installation_id")
+        self.logs = os.path.join(self.folder, "logs")
         self.telemetry = os.path.join(self.folder, "telemetry")
         self.receipts = os.path.join(self.telemetry, "receipts.jsonl")
         self.rejected = os.path.join(self.telemetry, "rejected")

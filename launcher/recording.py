@@ -56,10 +56,12 @@ class Recording:
     def _keep(self, report: bytes) -> bool:
         from launcher import files, installation_id, observe, payload, session, spool
 
+        ended = time.time()
         platforms = observe.platforms(
             self._targets,
-            payload.adopt(self._home.telemetry, self._targets, started=self._started, ended=time.time()),
+            payload.adopt(self._home.telemetry, self._targets, started=self._started, ended=ended, earlier=()),
             observe.findings(report),
+            payload.failures(self._home.logs, started=self._started, ended=ended),
         )
         files.make_folder(self._home.folder)
         record = session.build(installation_id.ensure(self._home), self._host, self._targets, platforms)

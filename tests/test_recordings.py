@@ -25,27 +25,29 @@ def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(
     said = NOTICE if recorded and not told else b""
 
     if recording.on_a_terminal:
-        assert run_on_a_terminal(launcher, recording) == recording.terminal + said.replace(b"\n", b"\r\n")
+        assert run_on_a_terminal(
+            launcher, recording.arguments(home), recording.exit
+        ) == recording.terminal + said.replace(b"\n", b"\r\n")
     else:
-        done = launcher.exec(*recording.arguments)
+        done = launcher.exec(*recording.arguments(home))
         assert (done.stdout, done.stderr) == (recording.stdout, recording.stderr + said)
         assert done.returncode == recording.exit
 
     assert len(home.sessions()) == recorded
     if recorded:
         targets = json.loads(home.sessions()[0].read_text())["targets"]
-        assert [target["os"] for target in targets] == systems(recording)
-        assert [target["hostname_sha256"] for target in targets] == [target.sha256 for target in known(recording)]
+        assert [target["os"] for target in targets] == systems(home, recording)
+        assert [target["hostname_sha256"] for target in targets] == [target.sha256 for target in known(home, recording)]
         assert not (recording.payload and home.payloads()), "chef-run's own payload is left"
 
 
-def run_on_a_terminal(launcher: Launcher, recording: Recording) -> bytes:
-    with launcher.on_a_terminal("exec", *recording.arguments) as terminal:
+def run_on_a_terminal(launcher: Launcher, arguments: list[str], expected: int) -> bytes:
+    with launcher.on_a_terminal("exec", *arguments) as terminal:
         terminal.expect(pexpect.EOF)
         output: bytes = terminal.before
         terminal.wait()
     ended = -terminal.signalstatus if terminal.signalstatus else terminal.exitstatus
-    assert ended == recording.exit
+    assert ended == expected
     return output
 
 
@@ -53,7 +55,7 @@ def is_recorded(home: Home, recording: Recording) -> bool:
     """Whether nothing in the recording's environment, config.toml or command line turns telemetry off."""
     if decision.OPT_OUT in recording.meta["env"]:
         return False
-    named = [config.load(path) for path in command_line.config_files(recording.arguments)]
+    named = [config.load(path) for path in command_line.config_files(recording.arguments(home))]
     decided = decision.decide(
         {},
         home_problem=None,
@@ -65,14 +67,14 @@ def is_recorded(home: Home, recording: Recording) -> bool:
     return decided.on
 
 
-def known(recording: Recording) -> list[command_line.Target]:
-    return command_line.targets(recording.arguments)
+def known(home: Home, recording: Recording) -> list[command_line.Target]:
+    return command_line.targets(recording.arguments(home))
 
 
-def systems(recording: Recording) -> list[str | None]:
+def systems(home: Home, recording: Recording) -> list[str | None]:
     """The operating system of each target, as the recording's notes have it."""
     by_sha1 = recording.meta["payload_platform_by_sha1"]
-    found = [by_sha1.get(target.sha1) for target in known(recording)]
+    found = [by_sha1.get(target.sha1) for target in known(home, recording)]
     if found.count(None) == 1:
         found[found.index(None)] = recording.meta["unsupported_os_in_text"]
     return found

@@ -63,9 +63,7 @@ def test_a_good_run_prints_nothing_on_a_pipe(chef_run: Program, home: Home) -> N
     assert (result.stdout, result.stderr, result.returncode) == (b"", b"", 0)
 
 
-def test_a_good_run_draws_a_spinner_on_a_terminal_and_leaves_the_cursor_shown(
-    chef_run: Program, home: Home
-) -> None:
+def test_a_good_run_draws_a_spinner_on_a_terminal_and_leaves_the_cursor_shown(chef_run: Program, home: Home) -> None:
     home.use()
     with chef_run.on_a_terminal("web01,db01", *RUN) as terminal:
         terminal.expect_exact(CURSOR_HIDDEN)
@@ -75,9 +73,7 @@ def test_a_good_run_draws_a_spinner_on_a_terminal_and_leaves_the_cursor_shown(
     assert terminal.exitstatus == 0
 
 
-def test_without_a_spinner_there_is_a_line_for_each_change_on_a_pipe_too(
-    chef_run: Program, home: Home
-) -> None:
+def test_without_a_spinner_there_is_a_line_for_each_change_on_a_pipe_too(chef_run: Program, home: Home) -> None:
     home.use("[dev]\nspinner=false\n")
     lines = chef_run.run("web01", *RUN).stdout.decode().splitlines()
     assert lines[0] == "[ - ] ..."
@@ -161,10 +157,7 @@ def test_on_a_terminal_the_targets_row_says_why_it_failed(chef_run: Program, hom
     home.use()
     with chef_run.on_a_terminal("web01,rocky1,unresolvable1", *RUN) as terminal:
         output = terminal.read()
-    assert (
-        b"[rocky1] No artifacts found matching criteria.\r\n  product name: chef\r\n  platform: rocky\r\n"
-        in output
-    )
+    assert b"[rocky1] No artifacts found matching criteria.\r\n  product name: chef\r\n  platform: rocky\r\n" in output
     assert "[✖] [unresolvable1] getaddrinfo: Name or service not known".encode() in output
     assert terminal.exitstatus == 1
 
@@ -233,9 +226,7 @@ def test_a_crash_leaves_no_payload_but_has_removed_the_earlier_one(chef_run: Pro
     assert home.payloads() == []
 
 
-def test_a_config_that_does_not_parse_is_explained_and_touches_no_payload(
-    chef_run: Program, home: Home
-) -> None:
+def test_a_config_that_does_not_parse_is_explained_and_touches_no_payload(chef_run: Program, home: Home) -> None:
     home.use("this is no setting\n")
     result = chef_run.run("web01", *RUN)
     assert result.stdout.startswith(b"\nError in configuration file.")
@@ -327,9 +318,7 @@ def test_the_stand_ins_payload_has_the_shape_of_the_real_one(
 
 
 @pytest.mark.parametrize("case", ["ok3-nospinner", "refused-nospinner"])
-def test_the_stand_ins_lines_have_the_forms_of_the_real_ones(
-    chef_run: Program, home: Home, case: str
-) -> None:
+def test_the_stand_ins_lines_have_the_forms_of_the_real_ones(chef_run: Program, home: Home, case: str) -> None:
     real = recorded(f"{case}/pipe-existing").stdout.decode()
     home.use("[dev]\nspinner=false\n")
     hosts = "web1,web2,web3" if case == "ok3-nospinner" else "refused1"
@@ -337,25 +326,22 @@ def test_the_stand_ins_lines_have_the_forms_of_the_real_ones(
 
     def forms(text: str) -> set[str]:
         lines = (
-            re.sub(r"127\.0\.0\.\d:\d+|127\.0\.0\.\d|(web|refused)\d(:22)?", "HOST", line)
-            for line in text.splitlines()
+            re.sub(r"127\.0\.0\.\d:\d+|127\.0\.0\.\d|(web|refused)\d(:22)?", "HOST", line) for line in text.splitlines()
         )
         return {line for line in lines if line.startswith("[")}
 
     assert forms(ours) == forms(real)
 
 
-def test_the_replay_gives_the_recorded_output_end_and_files(
-    replay: Program, home: Home, recording: Recording
-) -> None:
+def test_the_replay_gives_the_recorded_output_end_and_files(replay: Program, home: Home, recording: Recording) -> None:
     recording.set_up(home)
     before = home.files()
     if recording.on_a_terminal:
-        with replay.on_a_terminal(*recording.arguments) as terminal:
+        with replay.on_a_terminal(*recording.arguments(home)) as terminal:
             assert terminal.read() == recording.terminal
         code = terminal.exitstatus if terminal.signalstatus is None else -terminal.signalstatus
     else:
-        result = replay.run(*recording.arguments)
+        result = replay.run(*recording.arguments(home))
         assert (result.stdout, result.stderr) == (recording.stdout, recording.stderr)
         code = result.returncode
     assert code == recording.exit
@@ -367,7 +353,7 @@ def test_a_replayed_payload_is_one_of_this_run(replay: Program, home: Home) -> N
     recording = recorded("mixed-all-ok-os/pipe-existing")
     recording.set_up(home)
     began = time.time()
-    replay.run(*recording.arguments)
+    replay.run(*recording.arguments(home))
     ended = time.time()
     [payload] = home.payloads()
     assert recording.payload
@@ -376,9 +362,7 @@ def test_a_replayed_payload_is_one_of_this_run(replay: Program, home: Home) -> N
         properties = entry[":properties"]
         assert isinstance(properties, dict)
         assert properties[":installation_id"] == home.installation_id.read_text()
-        at = datetime.strptime(properties[":run_timestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(
-            tzinfo=timezone.utc
-        )
+        at = datetime.strptime(properties[":run_timestamp"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
         assert int(began) <= at.timestamp() <= ended
     durations = [float(duration) for duration in re.findall(r":duration: (\S+)", payload.read_text())]
     assert 0 < max(durations) <= ended - began

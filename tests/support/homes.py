@@ -36,9 +36,7 @@ class Home:
         self.logs.mkdir()
         self.config.write_text(config, encoding="utf-8")
         self.installation_id.write_text(str(uuid.uuid4()), encoding="utf-8")
-        (self.telemetry / "telemetry-payload-1.yml").write_text(
-            "---\nversion: 1.1.1\nentries: []\n", encoding="utf-8"
-        )
+        (self.telemetry / "telemetry-payload-1.yml").write_text("---\nversion: 1.1.1\nentries: []\n", encoding="utf-8")
 
     def sessions(self) -> list[Path]:
         """The sessions waiting to be sent."""
@@ -50,6 +48,4 @@ class Home:
 
     def files(self) -> set[str]:
         """Every file and folder in it, by its path from here; folders end with a slash."""
-        return {
-            os.path.relpath(path, self.path) + ("/" if path.is_dir() else "") for path in self.path.rglob("*")
-        }
+        return {os.path.relpath(path, self.path) + ("/" if path.is_dir() else "") for path in self.path.rglob("*")}

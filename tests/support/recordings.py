@@ -12,6 +12,8 @@ from tests.support.homes import Home
 FOLDER = Path(__file__).parents[2].parent / "shared" / "transcripts"
 WHY_SKIPPED = "no recordings of the real chef-run beside this repository (../shared/transcripts)"
 
+OPERATOR = "/home/operator"
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -24,10 +26,9 @@ class Recording:
     def name(self) -> str:
         return str(self.folder.relative_to(FOLDER))
 
-    @property
-    def arguments(self) -> list[str]:
-        arguments: list[str] = self.meta["argv"][1:]
-        return arguments
+    def arguments(self, home: Home) -> list[str]:
+        """The command line, with this home in the place of the recorded one."""
+        return [word.replace(OPERATOR, str(home.path)) for word in self.meta["argv"][1:]]
 
     @property
     def on_a_terminal(self) -> bool:
@@ -63,6 +64,10 @@ class Recording:
         """Bring the home to where the real run found its own, and have the replay play this recording."""
         if self.meta["home"] == "existing":
             home.use(self.meta["config"] or "")
+        # The files of the operator's that command lines name: chef-run looks whether they are there.
+        (home.path / ".ssh").mkdir()
+        for name in ".ssh/id_ok", ".ssh/id_bad", "r.rb":
+            (home.path / name).touch()
         home.env.update(self.meta["env"], REPLAY=str(self.folder))
 
 
