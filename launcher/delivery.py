@@ -59,45 +59,56 @@ def _deliver(
     now = time.time()
     # One from the future was not stored by a run that is still going: the clock was set back.
     eligible = [path for stored, path in spool.oldest_first(home) if stored < stored_before or stored > now]
+    results: list[Result] = []
+    problem = None
     attempt = schedule.begin(home)
-    sent = rejected = 0
     with transport.connect(destination.url) as connection:
         for path in eligible:
             if not Situation(variables).decision.on:
-                schedule.clear(home)
-                return Delivery(sent, rejected, "telemetry was turned off")
-            try:
-                record = session.from_bytes(files.read(path, session.LIMIT))
-            except FileNotFoundError:
-                continue  # removed by hand meanwhile (P10)
-            except (session.InvalidSession, files.NotARegularFile):
-                spool.reject(home, path)
-                rejected += 1
-                continue
-            day = utc_day()
-            request = encode.encode([record], destination.format, day)
-            outcome = connection.post(request)
-            tell(record["id"], outcome)
-            if outcome.result is Result.ACKNOWLEDGED:
-                # The receipt first: between the two, a crash sends the session again, under the same id.
-                receipts.add(
-                    home,
-                    day=day,
-                    session=record["id"],
-                    endpoint=destination.url,
-                    status=outcome.status,
-                    body=request.body,
-                )
-                files.remove(path)
-                sent += 1
-            elif outcome.result is Result.REJECTED:
-                spool.reject(home, path)
-                rejected += 1
-            else:
+                problem = "telemetry was turned off"
+                break
+            outcome = _send(home, path, destination, connection, tell)
+            if outcome and outcome.result is Result.LATER:
                 schedule.postpone(home, attempt, outcome.says, outcome.retry_after)
-                return Delivery(sent, rejected, outcome.says)
+                return _summary(results, outcome.says)
+            if outcome:
+                results.append(outcome.result)
     schedule.clear(home)
-    return Delivery(sent, rejected)
+    return _summary(results, problem)
+
+
+def _summary(results: list[Result], problem: str | None) -> Delivery:
+    return Delivery(results.count(Result.ACKNOWLEDGED), results.count(Result.REJECTED), problem)
+
+
+def _send(
+    home: Home,
+    path: str,
+    destination: endpoint.Endpoint,
+    connection: transport.Connection,
+    tell: Callable[[str, Outcome], None],
+) -> Outcome | None:
+    """Send the session in one file, and do with the file what the outcome says. None if it is not there to be sent."""
+    try:
+        record = session.from_bytes(files.read(path, session.LIMIT))
+    except (session.InvalidSession, files.NotARegularFile):
+        spool.reject(home, path)
+        return Outcome(Result.REJECTED, "not a session")
+    except OSError:
+        return None  # removed by hand meanwhile (P10), or not ours to read
+    day = utc_day()
+    request = encode.encode([record], destination.format, day)
+    outcome = connection.post(request)
+    tell(record["id"], outcome)
+    if outcome.result is Result.ACKNOWLEDGED:
+        # The receipt first: a crash between the two sends the session again, under the same id.
+        receipts.add(
+            home, day=day, session=record["id"], endpoint=destination.url, status=outcome.status, body=request.body
+        )
+        files.remove(path)
+    elif outcome.result is Result.REJECTED:
+        spool.reject(home, path)
+    return outcome
 
 
 def utc_day() -> str:

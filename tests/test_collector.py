@@ -47,9 +47,7 @@ def readline(process: subprocess.Popen[str]) -> str:
 
 
 def post(url: str, body: object, tls: ssl.SSLContext | None = None) -> tuple[int, object]:
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls))
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
         with opener.open(urllib.request.Request(url, data), timeout=10) as answer:
@@ -63,9 +61,7 @@ def test_a_session_is_accepted_shown_on_a_line_and_logged(tmp_path: Path) -> Non
     log = tmp_path / "requests.jsonl"
     with collecting("--log", log) as (process, url):
         assert post(f"{url}/events", SESSION) == (202, {"accepted": True})
-        assert readline(process) == (
-            'received session 00000000-0000-4000-8000-000000000001: {"command": "chef-run"}'
-        )
+        assert readline(process) == ('received session 00000000-0000-4000-8000-000000000001: {"command": "chef-run"}')
     logged = json.loads(log.read_text(encoding="utf-8"))
     assert (logged["method"], logged["path"], json.loads(logged["body"])) == ("POST", "/events", SESSION)
     assert ["Content-Length", str(len(json.dumps(SESSION)))] in logged["headers"]
@@ -125,9 +121,7 @@ def pool(collector: Collector, home: Home) -> Iterator[urllib3.PoolManager]:
         yield manager
 
 
-def test_the_tests_collector_keeps_requests_to_the_byte(
-    collector: Collector, pool: urllib3.PoolManager
-) -> None:
+def test_the_tests_collector_keeps_requests_to_the_byte(collector: Collector, pool: urllib3.PoolManager) -> None:
     headers = {"X-Case": "Kept As It Was", "Accept-Encoding": "identity"}
     for body in (b"\x00\xff", b""):
         assert pool.request("POST", f"{collector.url}/a?b", body=body, headers=headers).status == 202
@@ -158,9 +152,7 @@ def test_the_tests_collector_can_break_a_connection_that_it_took_a_request_from(
     assert len(plain_collector.requests) == 1
 
 
-def test_the_tests_collector_can_keep_a_client_waiting(
-    collector: Collector, pool: urllib3.PoolManager
-) -> None:
+def test_the_tests_collector_can_keep_a_client_waiting(collector: Collector, pool: urllib3.PoolManager) -> None:
     collector.answers.append(Answer(silent=True))
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         pool.request("POST", collector.url, body=b"x", timeout=0.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,10 @@ def test_the_toml_library_is_imported_only_for_what_is_not_plain(home: Home, tmp
     assert not imported(home, tmp_path) & {"tomllib", "tomli"}
     home.config.write_text('[cookbook]\npaths = [\n  "/a",\n]\n')
     assert imported(home, tmp_path) & {"tomllib", "tomli"}
+
+
+def test_dependencies_that_lie_elsewhere_are_found_all_the_same(home: Home, tmp_path: Path, chef_run: Program) -> None:
+    elsewhere = shutil.copytree(MAIN.parent, tmp_path / "elsewhere" / "launcher")
+    command = [sys.executable, "-I", "-S", elsewhere / "__main__.py", "exec", "web01", "directory", "/tmp/foo"]
+    assert subprocess.run(command, env=home.env, check=False).returncode == 0
+    assert len(home.sessions()) == 1

@@ -64,9 +64,7 @@ def test_the_second_run_sends_the_session_of_the_first(
 def test_the_session_holds_what_the_privacy_page_promises_and_nothing_else(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
-    launcher.exec(
-        "root:s3cret@web[01:02],ssh://Win7:2222,winrm://win8", "-p", "ssh", "user", "bob", "action=create"
-    )
+    launcher.exec("root:s3cret@web[01:02],ssh://Win7:2222,winrm://win8", "-p", "ssh", "user", "bob", "action=create")
     (path,) = home.sessions()
     record = json.loads(path.read_text())
     assert list(record) == ["schema", "id", "installation_id", "command", "host", "targets"]

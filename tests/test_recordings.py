@@ -22,6 +22,7 @@ def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(
     if told:
         (home.telemetry / ".notice").write_bytes(notice.VERSION)
     recorded = is_recorded(home, recording)
+    before = home.files()
     said = NOTICE if recorded and not told else b""
 
     if recording.on_a_terminal:
@@ -33,12 +34,19 @@ def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(
         assert (done.stdout, done.stderr) == (recording.stdout, recording.stderr + said)
         assert done.returncode == recording.exit
 
+    assert without_payloads(home.files() - before) >= without_payloads(set(recording.meta["files_new"]))
+    assert without_payloads(before - home.files()) == without_payloads(set(recording.meta["files_removed"]))
     assert len(home.sessions()) == recorded
     if recorded:
         targets = json.loads(home.sessions()[0].read_text())["targets"]
+        assert [target["hostname_sha256"] for target in targets] == [each.sha256 for each in known(home, recording)]
         assert [target["os"] for target in targets] == systems(home, recording)
-        assert [target["hostname_sha256"] for target in targets] == [target.sha256 for target in known(home, recording)]
         assert not (recording.payload and home.payloads()), "chef-run's own payload is left"
+
+
+def without_payloads(paths: set[str]) -> set[str]:
+    """Without chef-run's own payloads: the launcher takes them."""
+    return {path for path in paths if not path.endswith(".yml")}
 
 
 def run_on_a_terminal(launcher: Launcher, arguments: list[str], expected: int) -> bytes:

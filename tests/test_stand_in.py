@@ -333,22 +333,6 @@ def test_the_stand_ins_lines_have_the_forms_of_the_real_ones(chef_run: Program, 
     assert forms(ours) == forms(real)
 
 
-def test_the_replay_gives_the_recorded_output_end_and_files(replay: Program, home: Home, recording: Recording) -> None:
-    recording.set_up(home)
-    before = home.files()
-    if recording.on_a_terminal:
-        with replay.on_a_terminal(*recording.arguments(home)) as terminal:
-            assert terminal.read() == recording.terminal
-        code = terminal.exitstatus if terminal.signalstatus is None else -terminal.signalstatus
-    else:
-        result = replay.run(*recording.arguments(home))
-        assert (result.stdout, result.stderr) == (recording.stdout, recording.stderr)
-        code = result.returncode
-    assert code == recording.exit
-    assert home.files() - before >= set(recording.meta["files_new"])
-    assert before - home.files() == set(recording.meta["files_removed"])
-
-
 def test_a_replayed_payload_is_one_of_this_run(replay: Program, home: Home) -> None:
     recording = recorded("mixed-all-ok-os/pipe-existing")
     recording.set_up(home)
