@@ -126,7 +126,7 @@ def targets(
     """
     try:
         _check_loading(arguments, isfile, access)
-        options, positional = _parse(arguments, posixly_correct)
+        options, positional = parse(arguments, posixly_correct)
         _check_files(options, access)
         chosen = dict(options)
         if not arguments or "help" in chosen or "version" in chosen:
@@ -142,8 +142,11 @@ def targets(
 # Step one: Ruby's OptionParser.
 
 
-def _parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[tuple[str, str]], list[str]]:
-    """The options with their values, in order, and the positional words."""
+def parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[tuple[str, str]], list[str]]:
+    """The options in order, each with its value ("" where it takes none), and the positional words.
+
+    Raises Refused where OptionParser raises an error.
+    """
     options: list[tuple[str, str]] = []
     positional: list[str] = []
     words = iter(arguments)
