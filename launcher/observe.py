@@ -87,7 +87,8 @@ class Observer:
             self._careful -= len(data)
             data = self._without_escapes(data)
         elif len(data) >= BULK:
-            data = b""
+            self._seen = b""
+            return
         text = self._seen + data
         read = max(text.rfind(mark) + len(mark) if mark in text else 0 for mark in MARKS)
         if read:

@@ -1,0 +1,220 @@
+"""Adopting chef-run's own payload: this run's is taken, every other one stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from launcher import payload
+from launcher.command_line import Target, targets
+from tests.reading.shared import sha1
+
+ENDED = 1_800_000_000.0
+STARTED = ENDED - 20
+BOOT = 0.6  # seconds from the spawn until chef-run begins its run
+
+
+def action(host: str, family: str) -> str:
+    platform = f"\n          :name: :{family}\n          :version: '12.11'" if family else " {}"
+    return f"""- :event: :action
+  :properties:
+    :installation_id: 11111111-2222-4333-8444-555555555555
+    :event_data:
+      :action: InstallChef
+      :target:
+        :platform:{platform}
+        :hostname_sha1: {sha1(host)}
+        :transport_type: ssh
+      :duration: 0.25
+"""
+
+
+def written(
+    folder: Path,
+    *hosts: tuple[str, str],
+    number: int = 1,
+    began: float = STARTED + BOOT,
+    ended: float = ENDED - 0.05,
+    stamp: float | None = None,
+) -> Path:
+    """A payload as a run leaves it that lasted from `began` to `ended`."""
+    path = folder / f"telemetry-payload-{number}.yml"
+    moment = datetime.fromtimestamp(began if stamp is None else stamp, timezone.utc)
+    path.write_text(
+        "---\nversion: 1.1.1\nentries:\n- :event: :run\n  :properties:\n"
+        "    :installation_id: 11111111-2222-4333-8444-555555555555\n"
+        f"    :run_timestamp: '{moment:%Y-%m-%dT%H:%M:%SZ}'\n    :host_platform: linux\n    :event_data:\n"
+        f"      :arguments:\n      - :redacted\n      :duration: {ended - began}\n"
+        + "".join(action(*host) for host in hosts)
+    )
+    os.utime(path, (ended, ended))
+    return path
+
+
+def ours(*names: str) -> list[Target]:
+    return targets([",".join(names), "directory", "/tmp/foo"])
+
+
+def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> dict[str, str]:
+    return payload.adopt(str(folder), ours(*names), started=STARTED, ended=ENDED, earlier=set(earlier))
+
+
+def test_this_runs_payload_gives_the_families_and_is_gone(tmp_path: Path) -> None:
+    path = written(tmp_path, ("web01", "linux"), ("web02", "windows"), ("web03", ""))
+    found = adopt(tmp_path, "web01", "web02", "web03", "web04")
+    assert found == {sha1("web01"): "linux", sha1("web02"): "windows"}
+    assert not path.exists()
+
+
+def test_a_payload_that_names_no_host_is_removed_too(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert adopt(tmp_path, "web01") == {}
+    assert not path.exists()
+
+
+def test_of_parallel_runs_each_takes_its_own(tmp_path: Path) -> None:
+    names = [f"web{number:02}" for number in range(10)]
+    for number, name in enumerate(names):
+        written(tmp_path, (name, "linux"), number=number + 1, ended=ENDED - number / 100)
+    for left, name in enumerate(reversed(names)):
+        assert adopt(tmp_path, name) == {sha1(name): "linux"}
+        assert len(list(tmp_path.iterdir())) == 9 - left
+
+
+def test_of_several_that_could_be_ours_only_the_last_one_written_is_taken(tmp_path: Path) -> None:
+    other = written(tmp_path, number=1, ended=ENDED - 2)
+    own = written(tmp_path, ("web01", "linux"), number=2)
+    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert other.exists()
+    assert not own.exists()
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param({"hosts": [("web02", "linux")]}, id="another host"),
+        pytest.param({"hosts": [("web01", "linux"), ("web02", "linux")]}, id="another host beside ours"),
+        pytest.param({"began": STARTED - 2}, id="began before us"),
+        pytest.param({"began": STARTED - 600}, id="began long before us"),
+        pytest.param({"ended": ENDED - 10}, id="ended in the middle of our run"),
+        pytest.param({"ended": ENDED + 0.01}, id="ended after us"),
+        pytest.param({"ended": STARTED - 60, "began": STARTED - 90}, id="left by an earlier run"),
+    ],
+)
+def test_a_payload_of_another_run_stays(story: dict[str, object], tmp_path: Path) -> None:
+    arguments = dict(story)
+    hosts = arguments.pop("hosts", [("web01", "linux")])
+    path = written(tmp_path, *hosts, **arguments)  # type: ignore[misc,arg-type]  # a table of keyword arguments
+    before = path.read_bytes()
+    assert adopt(tmp_path, "web01") == {}
+    assert path.read_bytes() == before
+
+
+def test_a_payload_that_was_there_before_stays_unless_it_was_written_anew(tmp_path: Path) -> None:
+    path = written(tmp_path, ("web01", "linux"))
+    earlier = payload.before(str(tmp_path))
+    assert adopt(tmp_path, "web01", earlier=earlier) == {}
+    assert path.exists()
+
+    written(tmp_path, ("web01", "linux"), ended=ENDED - 0.04)
+    assert adopt(tmp_path, "web01", earlier=earlier) == {sha1("web01"): "linux"}
+    assert not path.exists()
+
+
+def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, ("web01", "linux"), stamp=STARTED - 7200)
+    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert not path.exists()
+
+
+def test_a_host_with_two_families_has_none(tmp_path: Path) -> None:
+    written(tmp_path, ("web01", "linux"), ("web01", "windows"), ("web02", "linux"), ("web02", "linux"))
+    assert adopt(tmp_path, "web01", "web02") == {sha1("web02"): "linux"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\xff\xfe\0",
+        b"---\n",
+        b"rubbish\n- :event: :run\n",
+        b"--- !ruby/object:Gem::Requirement {}\n",
+        b"---\nversion: 1.1.1\nentries: &a [*a]\n",
+        b"---\nversion: 1\nentries:\n" + b" " * payload.LARGEST + b"\n- :event: :run\n",
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_what_is_no_payload_stays(text: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "telemetry-payload-1.yml"
+    path.write_bytes(text)
+    os.utime(path, (ENDED, ENDED))
+    assert adopt(tmp_path, "web01") == {}
+    assert path.read_bytes() == text
+
+
+def test_what_else_stands_in_a_payload_is_passed_over(tmp_path: Path) -> None:
+    path = written(tmp_path, ("web01", "linux"))
+    stranger = action("web02", "aix").replace("        :hostname", "     :hostname")
+    path.write_text(path.read_text() + stranger + "- :event: :new\n  ? !ruby/object:Kernel\n  : `id`\n")
+    os.utime(path, (ENDED, ENDED))
+    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+
+
+def test_links_pipes_and_folders_are_neither_read_nor_waited_for_nor_removed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    folder = tmp_path / "telemetry"
+    elsewhere.mkdir()
+    folder.mkdir()
+    target = written(elsewhere, ("web01", "linux"))
+    link, pipe, directory, broken = (folder / f"telemetry-payload-{number}.yml" for number in (1, 2, 3, 4))
+    link.symlink_to(target)
+    broken.symlink_to(elsewhere / "missing")
+    os.mkfifo(pipe)
+    directory.mkdir()
+    for path in (link, pipe, directory, broken):
+        os.utime(path, (ENDED, ENDED), follow_symlinks=False)
+
+    start = time.monotonic()
+    assert adopt(folder, "web01") == {}
+    assert time.monotonic() - start < 5
+    assert len(list(folder.iterdir())) == 4
+    assert target.exists()
+
+
+def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
+    path = written(tmp_path, ("web01", "linux")).rename(tmp_path / "telemetry-payload-1.yml.bak")
+    assert adopt(tmp_path, "web01") == {}
+    assert path.exists()
+
+
+def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for folder in (tmp_path / "missing", file):
+        assert payload.before(str(folder)) == frozenset()
+        assert adopt(folder, "web01") == {}
+        assert payload.failures(str(folder), started=STARTED, ended=ENDED) == {}
+
+
+def test_errors_txt_of_this_run_is_read_and_kept_and_an_older_one_is_not_believed(tmp_path: Path) -> None:
+    errors = tmp_path / "errors.txt"
+    errors.write_text(
+        "Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n"
+    )
+
+    os.utime(errors, (ENDED, ENDED))
+    assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): "freebsd"}
+    for other in (STARTED - 1, ENDED + 1):
+        os.utime(errors, (other, other))
+        assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
+    assert errors.exists()
+
+    errors.unlink()
+    errors.symlink_to(tmp_path / "missing")
+    assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}

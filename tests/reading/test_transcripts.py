@@ -1,0 +1,51 @@
+"""Every recording of the real chef-run gives the operating system of each target that its meta names."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from launcher import payload
+from launcher.command_line import targets
+from launcher.observe import Observer, findings, platforms
+from tests.reading.shared import recordings
+
+
+@pytest.mark.parametrize("folder", recordings())
+def test_a_recorded_run_gives_the_operating_system_of_each_target(folder: Path, tmp_path: Path) -> None:
+    meta = json.loads((folder / "meta.json").read_text())
+    protocol = re.search('default_protocol="(.*)"', meta["config"] or "")
+    hosts = targets(
+        meta["argv"][1:],
+        default_protocol=protocol[1] if protocol else "ssh",
+        isfile=lambda path: True,
+        access=lambda path, mode: True,
+    )
+
+    observer = Observer()
+    choose = random.Random(1)
+    for stream in ("stdout", "stderr", "tty"):
+        if (folder / stream).exists():
+            data = (folder / stream).read_bytes()
+            while data:
+                size = choose.choice([1, 10, 100, 1000])
+                observer.feed(data[:size])
+                data = data[size:]
+
+    copies = {"telemetry-payload.yml": "telemetry-payload-1.yml", "errors.txt": "errors.txt"}
+    for name, copied in copies.items():
+        if (folder / name).exists():
+            (tmp_path / copied).write_bytes((folder / name).read_bytes())
+    ended = max([path.stat().st_mtime for path in tmp_path.iterdir()], default=0.0)
+    adopted = payload.adopt(str(tmp_path), hosts, started=ended - 1, ended=ended, earlier=())
+    failures = payload.failures(str(tmp_path), started=ended - 1, ended=ended)
+
+    expected = [
+        meta["payload_platform_by_sha1"].get(host.sha1) or (meta["unsupported_os_in_text"]) for host in hosts
+    ]
+    assert platforms(hosts, adopted, findings(observer.report()), failures) == expected
+    assert not list(tmp_path.glob("telemetry-payload-*")), "the payload of this run is left"
