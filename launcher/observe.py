@@ -119,7 +119,7 @@ class Observer:
 
 
 def findings(report: bytes) -> dict[str, str]:
-    """Names by SHA-1 sum, from an Observer's report; nothing from anything that is not exactly one."""
+    """Names by SHA-1 sum, from a report or several end to end; nothing from anything else."""
     size = DIGEST_SIZE + 1
     records = [report[start : start + size] for start in range(0, len(report), size)]
     if not all(len(record) == size and record[-1] < len(OS_NAMES) for record in records):

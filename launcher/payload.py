@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     # Which file, and as of when: the inode and its modification time in nanoseconds.
     Version = tuple[int, int]
 
-# Seconds that chef-run may take to exit once its last file is written: 0.05 s on a quiet machine.
+# Seconds that chef-run may take to exit once its last file is written, also on a busy machine.
 EXIT_TIME = 5.0
 # Seconds by which a run's start and its duration may disagree: start-up, and time stamps without fractions.
 START_TOLERANCE = 10.0
-# Bytes; a run against a thousand hosts leaves 1 MB.
+# Bytes. Each host adds two entries of less than 500.
 LARGEST = 8 << 20
 
 # The lines that matter of the one shape that Ruby's YAML gives a payload; all else in it is passed over.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.reading.shared import sha1
 
 ENDED = 1_800_000_000.0
 STARTED = ENDED - 20
+WEB01, WEB02 = ("web01", "linux"), ("web02", "linux")
 BOOT = 0.6  # seconds from the spawn until chef-run begins its run
 
 
@@ -95,21 +98,25 @@ def test_of_several_that_could_be_ours_only_the_last_one_written_is_taken(tmp_pa
 
 
 @pytest.mark.parametrize(
-    "story",
+    "other",
     [
-        pytest.param({"hosts": [("web02", "linux")]}, id="another host"),
-        pytest.param({"hosts": [("web01", "linux"), ("web02", "linux")]}, id="another host beside ours"),
-        pytest.param({"began": STARTED - 2}, id="began before us"),
-        pytest.param({"began": STARTED - 600}, id="began long before us"),
-        pytest.param({"ended": ENDED - 10}, id="ended in the middle of our run"),
-        pytest.param({"ended": ENDED + 0.01}, id="ended after us"),
-        pytest.param({"ended": STARTED - 60, "began": STARTED - 90}, id="left by an earlier run"),
+        pytest.param(lambda folder: written(folder, WEB02), id="another host"),
+        pytest.param(lambda folder: written(folder, WEB01, WEB02), id="another host beside ours"),
+        pytest.param(lambda folder: written(folder, WEB01, began=STARTED - 2), id="began before us"),
+        pytest.param(lambda folder: written(folder, WEB01, began=STARTED - 600), id="began long before us"),
+        pytest.param(
+            lambda folder: written(folder, began=STARTED - 600), id="began before us, without a host"
+        ),
+        pytest.param(lambda folder: written(folder, WEB01, ended=ENDED - 10), id="ended amid our run"),
+        pytest.param(lambda folder: written(folder, WEB01, ended=ENDED + 0.01), id="ended after us"),
+        pytest.param(
+            lambda folder: written(folder, WEB01, began=STARTED - 90, ended=STARTED - 60),
+            id="of an earlier run",
+        ),
     ],
 )
-def test_a_payload_of_another_run_stays(story: dict[str, object], tmp_path: Path) -> None:
-    arguments = dict(story)
-    hosts = arguments.pop("hosts", [("web01", "linux")])
-    path = written(tmp_path, *hosts, **arguments)  # type: ignore[misc,arg-type]  # a table of keyword arguments
+def test_a_payload_of_another_run_stays(other: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = other(tmp_path)
     before = path.read_bytes()
     assert adopt(tmp_path, "web01") == {}
     assert path.read_bytes() == before
@@ -135,6 +142,14 @@ def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: P
 def test_a_host_with_two_families_has_none(tmp_path: Path) -> None:
     written(tmp_path, ("web01", "linux"), ("web01", "windows"), ("web02", "linux"), ("web02", "linux"))
     assert adopt(tmp_path, "web01", "web02") == {sha1("web02"): "linux"}
+
+
+def test_a_payload_that_two_runs_could_take_is_taken_by_one(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as launchers:
+        for _ in range(20):
+            written(tmp_path, WEB01)
+            taken = list(launchers.map(lambda _: adopt(tmp_path, "web01"), range(8)))
+            assert sum(bool(families) for families in taken) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,6 +182,8 @@ def test_what_else_stands_in_a_payload_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_links_pipes_and_folders_are_neither_read_nor_waited_for_nor_removed(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("no FIFOs")
     elsewhere = tmp_path / "elsewhere"
     folder = tmp_path / "telemetry"
     elsewhere.mkdir()
