@@ -90,10 +90,9 @@ class Observer:
             self._seen = b""
             return
         text = self._seen + data
-        read = max(text.rfind(mark) + len(mark) if mark in text else 0 for mark in MARKS)
-        if read:
-            self._read(text[:read])
-        self._seen = text[read:][-WINDOW:]
+        if MARKS[0] in text or MARKS[1] in text:
+            text = self._read(text)
+        self._seen = text[-WINDOW:]
 
     def report(self) -> bytes:
         """The findings: each a SHA-1 sum, zeros where no host was named, and a name's place in OS_NAMES."""
@@ -110,12 +109,16 @@ class Observer:
         self._begun_escape = begun[0] if begun else b""
         return re.sub(ESCAPE, b"", data[: len(data) - len(self._begun_escape)])
 
-    def _read(self, text: bytes) -> None:
+    def _read(self, text: bytes) -> bytes:
+        """Remember what is said up to the last mark; what comes after it is given back."""
         import re
 
-        for host, name in _named(IN_OUTPUT, re.sub(ESCAPE, b"", text).replace(b"\r", b"")):
+        end = max(text.rfind(mark) + len(mark) for mark in MARKS if mark in text)
+        plain = re.sub(ESCAPE, b"", text[:end]).replace(b"\r", b"")
+        for host, name in _named(IN_OUTPUT, plain):
             if len(self._found) < MOST_FINDINGS:
                 self._found.add((_sha1(host) if host else bytes(DIGEST_SIZE), OS_NAMES.index(name)))
+        return text[end:]
 
 
 def findings(report: bytes) -> dict[str, str]:
