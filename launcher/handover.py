@@ -5,6 +5,7 @@ Imported on every wrapped run before the child exists, so it imports next to not
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -191,9 +192,15 @@ else:
     def become(program: bytes, argv: list[bytes], environment: Environment) -> NoReturn:
         """Exec in place, with the signals as the caller had them.
 
-        Raises OSError if the program cannot be executed.
+        A script without an interpreter line goes to the shell, as POSIX execvp has it. Raises OSError if
+        the program cannot be executed.
         """
         hold_signals()
         restore_signals()
         variables: Any = environment  # two lists, where the type asks for a mapping without duplicates
-        os.execve(program, argv, variables)  # noqa: S606 - no shell is wanted
+        try:
+            os.execve(program, argv, variables)  # noqa: S606 - no shell is wanted
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+        os.execve(b"/bin/sh", [b"/bin/sh", program, *argv[1:]], variables)  # noqa: S606

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 else:
     import _signal
 
-# Not listened for: a fault of its own must end it.
-_FAULTS = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
+# Not listened for. A fault of its own must end it; and a lost pipe must not be news to be written to a pipe.
+_UNHEARD = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
+_UNHEARD |= {_signal.SIGPIPE}
 
 _ASK = b"?"
 _CHILD_ENDED = b"."
@@ -138,12 +139,12 @@ def _serve(
             break
         else:
             child.append(int(order))
+    _signal.set_wakeup_fd(-1)
     if child and not ended:
         _send(child[0], _signal.SIGKILL)  # the launcher was killed, in place of the program
     os.close(child_lives)
     for follower in followers:
         follower.wait_until_drained()
-    _signal.set_wakeup_fd(-1)
     if ended:
         stays = any(not follower.is_over for follower in followers)
         os.write(answers, (_STAYS if stays else _LEAVES) + watcher.report())

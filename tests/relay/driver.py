@@ -1,4 +1,8 @@
-"""Runs a program through the relay: python -I -S driver.py inherit|relay PROGRAM [ARGUMENT...]"""
+"""Runs a program through the relay: python -I -S driver.py inherit|relay PROGRAM [ARGUMENT...]
+
+DRIVER_REPORT names a file for the observer's report, DRIVER_MEANWHILE one to be written meanwhile.
+DRIVER_OBSERVER asks for an observer that is "broken" or "failing", DRIVER_LAST_WORDS for kept standard error.
+"""
 
 import os
 import sys
@@ -11,14 +15,30 @@ assert sys.platform != "win32"
 
 
 class Counter:
+    """Counts bytes, and remembers the last few."""
+
     def __init__(self) -> None:
+        if os.environ.get("DRIVER_OBSERVER") == "broken":
+            raise RuntimeError("an observer that cannot be made")
         self.count = 0
+        self.last = b""
 
     def feed(self, data: bytes) -> None:
+        if os.environ.get("DRIVER_OBSERVER") == "failing":
+            raise RuntimeError("an observer that cannot look")
         self.count += len(data)
+        self.last = (self.last + data)[-20:]
 
     def report(self) -> bytes:
-        return b"%d" % self.count
+        return b"%d\0%s" % (self.count, self.last)
+
+
+def think() -> None:
+    path = os.environ.get("DRIVER_MEANWHILE")
+    if path:
+        with open(path, "w") as file:
+            file.write("thought")
+        raise RuntimeError("what goes wrong here is nobody's business")
 
 
 handover.hold_signals()
@@ -29,9 +49,12 @@ ended = relay.run(
     handover.caller_environment(),
     inherit_terminal=sys.argv[1] == "inherit",
     observer=Counter,
-    meanwhile=lambda: None,
+    meanwhile=think,
+    keep_stderr="DRIVER_LAST_WORDS" in os.environ,
 )
-if os.environ.get("DRIVER_REPORT"):
-    with open(os.environ["DRIVER_REPORT"], "wb") as file:
-        file.write(ended.report)
+if "DRIVER_REPORT" in os.environ:
+    with open(os.environ["DRIVER_REPORT"], "wb") as report:
+        report.write(ended.report)
+if ended.stderr is not None:
+    os.write(ended.stderr, b"last words\n")
 relay.end_like(ended)

@@ -1,0 +1,161 @@
+"""Doing one thing directly and through the relay, and looking for a difference."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+HERE = Path(__file__).parent
+DIRECT: list[str] = []
+INHERIT = [sys.executable, "-I", "-S", str(HERE / "driver.py"), "inherit"]
+RELAY = [sys.executable, "-I", "-S", str(HERE / "driver.py"), "relay"]
+PATIENCE = 20.0
+
+Result = TypeVar("Result")
+
+
+def child(deed: str, *arguments: str | Path) -> list[str]:
+    """The command line of a deed of child.py."""
+    return [sys.executable, "-I", "-S", str(HERE / "child.py"), deed, *map(str, arguments)]
+
+
+def sh(script: str) -> list[str]:
+    return ["/bin/sh", "-c", script]
+
+
+def assert_same(scenario: Callable[[list[str]], Any]) -> Any:
+    """Run the scenario, which takes what to put before a command line, without and with the relay."""
+    direct = scenario(DIRECT)
+    for way in (RELAY, INHERIT):
+        assert scenario(way) == direct, way[-1]
+    return direct
+
+
+def failing(fault: str, path: str | None = None) -> list[str]:
+    """What to put before a command line so that a system call fails as told, in strace's words."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("needs strace, to make system calls fail")
+    probe = subprocess.run([strace, "-qq", "-o", "/dev/null", "/bin/true"], capture_output=True)
+    if probe.returncode != 0:
+        pytest.skip("strace is not allowed here")
+    only = ["-P", path] if path else []
+    return [strace, "-f", "-qq", "-o", "/dev/null", "-e", "signal=none", *only, "-e", f"inject={fault}"]
+
+
+def outcome(command: list[str], **options: Any) -> tuple[int, bytes, bytes]:
+    """Exit status (negative: signal), standard output and standard error, both through pipes."""
+    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, **options)
+    return done.returncode, done.stdout, done.stderr
+
+
+def wait_for(condition: Callable[[], Result], what: str) -> Result:
+    """Wait until the condition is true, and return what it returned."""
+    deadline = time.monotonic() + PATIENCE
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.005)
+    return result
+
+
+def state(pid: int) -> str:
+    """The process's state as ps shows it; "" if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def family(pid: int) -> list[int]:
+    """All processes of the group that `pid` leads."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            if entry.isdigit() and os.getpgid(int(entry)) == pid and state(int(entry)) not in ("Z", ""):
+                found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The command in a process group of its own, all of which is gone afterwards."""
+    process = subprocess.Popen(command, preexec_fn=lambda: os.setpgid(0, 0), **options)
+    try:
+        yield process
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+
+class Terminal:
+    """Our side of a pty: what a terminal emulator holds."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = os.openpty()
+        self.text = b""
+
+    def close_theirs(self) -> None:
+        os.close(self.theirs)
+        self.theirs = -1
+
+    def read_until(self, text: bytes) -> bytes:
+        """Everything shown so far, once it includes `text`."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.text:
+            left = deadline - time.monotonic()
+            assert left > 0, f"waited in vain for {text!r}, got {self.text!r}"
+            if select.select([self.ours], [], [], left)[0]:
+                self.text += os.read(self.ours, 1 << 16)
+        return self.text
+
+    def read_to_end(self) -> bytes:
+        """Everything, once nobody holds the terminal any more. Only after close_theirs()."""
+        try:
+            while piece := os.read(self.ours, 1 << 16):
+                self.text += piece
+        except OSError:
+            pass  # EIO: how Linux tells it
+        return self.text
+
+    def type(self, text: bytes) -> None:
+        os.write(self.ours, text)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.ours)
+        if self.theirs >= 0:
+            os.close(self.theirs)
+
+
+def on_terminal(command: list[str], terminal: Terminal, **options: Any) -> subprocess.Popen[bytes]:
+    """Start the command as a session of its own, with the terminal as controlling terminal and 0, 1 and 2."""
+    import fcntl
+    import termios
+
+    def take_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    three = {"stdin": terminal.theirs, "stdout": terminal.theirs, "stderr": terminal.theirs, **options}
+    return subprocess.Popen(command, preexec_fn=take_terminal, **three)

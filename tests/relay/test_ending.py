@@ -1,0 +1,202 @@
+"""How a run ends: as the child did, leaving nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .harness import (
+    INHERIT,
+    PATIENCE,
+    RELAY,
+    Terminal,
+    assert_same,
+    child,
+    failing,
+    family,
+    on_terminal,
+    outcome,
+    sh,
+    started,
+    state,
+    wait_for,
+)
+
+assert sys.platform != "win32"
+
+
+def test_every_exit_code_is_the_childs() -> None:
+    for code in range(256):
+        assert outcome(RELAY + sh(f"exit {code}")) == (code, b"", b"")
+
+
+DEADLY = [
+    "HUP",
+    "INT",
+    "QUIT",
+    "TRAP",
+    "ABRT",
+    "USR1",
+    "KILL",
+    "SEGV",
+    "PIPE",
+    "ALRM",
+    "TERM",
+    "XFSZ",
+    "RTMIN",
+]
+
+
+@pytest.mark.parametrize("name", DEADLY)
+def test_a_child_that_dies_by_a_signal_makes_the_launcher_die_by_it(name: str, tmp_path: Path) -> None:
+    number = getattr(signal, "SIG" + name)
+    command = sh(f"ulimit -c 0; kill -{number} $$")
+    assert assert_same(lambda way: outcome(way + command, cwd=tmp_path)) == (-number, b"", b"")
+
+
+def test_a_core_is_not_dumped_twice(tmp_path: Path) -> None:
+    script = 'ulimit -c unlimited 2>/dev/null; exec "$@"'
+    dump = ["/bin/bash", "-c", script, "-", *RELAY, *sh("ulimit -c 0; kill -ABRT $$")]
+    assert outcome(dump, cwd=tmp_path)[0] == -signal.SIGABRT
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shell_sees_the_same_end(tmp_path: Path) -> None:
+    """The words of bash about death by a signal included."""
+    for end in ("exit 3", "kill -SEGV $$", "kill -TERM $$", "kill -INT $$", "kill -PIPE $$"):
+
+        def scenario(way: list[str], end: str = end) -> tuple[int, bytes, bytes]:
+            loop = 'ulimit -c 0; "$@"; echo "$?"'
+            status, out, err = outcome(["/bin/bash", "-c", loop, "bash", *way, *sh(end)], cwd=tmp_path)
+            return status, out, re.sub(rb"[0-9]{2,}", b"PID", err)
+
+        assert_same(scenario)
+
+
+def test_a_program_that_cannot_be_executed_is_named_in_one_line(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("no program")
+    assert outcome([*RELAY, str(tmp_path / "missing")]) == (
+        127,
+        b"",
+        b"chef-run-launcher: cannot run %s: No such file or directory\n" % bytes(tmp_path / "missing"),
+    )
+    assert outcome([*RELAY, str(text)]) == (
+        126,
+        b"",
+        b"chef-run-launcher: cannot run %s: Permission denied\n" % bytes(text),
+    )
+
+
+def test_a_script_without_an_interpreter_line_is_the_shells(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text('echo "$0 $1"; exit 4\n')
+    script.chmod(0o755)
+    assert outcome([*RELAY, str(script), "word"]) == (4, b"%s word\n" % bytes(script), b"")
+
+
+@pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+def test_a_launcher_that_is_killed_leaves_no_orphan(way: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with started(way + child("note_signals", log, "SIGTERM", "SIGHUP"), stdout=subprocess.PIPE) as process:
+        wait_for(lambda: log.exists() and log.read_bytes().endswith(b"\n"), "the child to be ready")
+        process.kill()
+        process.wait(PATIENCE)
+        wait_for(lambda: not family(process.pid), "all of the group to be gone")
+
+
+def test_a_launcher_that_is_killed_ends_a_child_whose_output_nobody_reads() -> None:
+    with started([*RELAY, "/usr/bin/yes"], stdout=subprocess.PIPE) as process:
+        wait_for(lambda: sorted(map(state, family(process.pid))) == ["S", "S", "S"], "all to be blocked")
+        children = [pid for pid in family(process.pid) if _name(pid) == "yes"]
+        process.kill()
+        process.wait(PATIENCE)
+        wait_for(lambda: state(children[0]) in ("Z", ""), "the child to end")
+
+
+@pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+def test_nothing_is_left_after_a_run(way: list[str], tmp_path: Path) -> None:
+    for _ in range(20):
+        with started(way + sh("echo done"), stdout=subprocess.PIPE, cwd=tmp_path) as process:
+            process.wait(PATIENCE)
+            assert family(process.pid) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Path) -> None:
+    script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& exit 0"
+    with started(RELAY + sh(script), stdout=subprocess.PIPE, cwd=tmp_path) as process:
+        process.wait(PATIENCE)
+        folders = [os.readlink(f"/proc/{pid}/cwd") for pid in family(process.pid)]
+        assert "/" in folders
+        (tmp_path / "go").touch()
+        wait_for(lambda: not family(process.pid), "the relay to go with the grandchild")
+
+
+FAULTS = [
+    "clone:error=EAGAIN:when=1",  # no relay process
+    "clone:error=ENOMEM:when=2",  # no child
+    "clone3:error=EAGAIN",  # no thread: in the relay process none may be missing
+    "pipe2:error=EMFILE:when=1",
+    "pipe2:error=EMFILE:when=2",
+    "pipe2:error=EMFILE:when=3+",
+    "pipe2:error=ENFILE:when=5+",
+    "socketpair:error=ENOBUFS",
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_fails_before_the_child_runs_is_not_its_misfortune(fault: str) -> None:
+    assert outcome(failing(fault) + RELAY + sh("echo out; echo error >&2; exit 9")) == (
+        9,
+        b"out\n",
+        b"error\n",
+    )
+
+
+def test_without_a_second_terminal_the_first_is_inherited() -> None:
+    with Terminal() as terminal:
+        command = [*failing("openat:error=ENOENT", path="/dev/ptmx"), *RELAY, *sh("echo shown; exit 9")]
+        process = on_terminal(command, terminal)
+        terminal.close_theirs()
+        assert b"shown" in terminal.read_to_end()
+        assert process.wait(PATIENCE) == 9
+
+
+@pytest.mark.parametrize("files", range(3, 24))
+def test_few_descriptors_still_run_the_program(files: int) -> None:
+    limited = ["/bin/bash", "-c", f'ulimit -n {files}; exec "$@"', "-"]
+    command = ["/bin/bash", "-c", "echo out; echo error >&2; exit 9"]
+    direct = outcome(limited + command)
+    # Where Python itself cannot start, there is nothing to be done.
+    if outcome([*limited, sys.executable, "-I", "-S", "-c", "import os, fcntl, select, termios"])[0] == 0:
+        assert outcome(limited + RELAY + command) == direct
+
+
+def test_a_child_survives_the_loss_of_the_relay() -> None:
+    """Killed by somebody, it takes the output with it, and nothing else."""
+    with started(RELAY + sh("read line; exit 6"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        wait_for(lambda: _names(process.pid).count("sh") == 1, "the child to be there")
+        (relay,) = [pid for pid in family(process.pid) if pid != process.pid and _name(pid) != "sh"]
+        os.kill(relay, signal.SIGKILL)
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+        assert process.wait(PATIENCE) == 6
+
+
+def _names(group: int) -> list[str]:
+    return [_name(pid) for pid in family(group)]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,247 @@
+"""Signals: each process gets each one once, wherever it was sent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .harness import INHERIT, PATIENCE, RELAY, assert_same, child, outcome, sh, started, state, wait_for
+
+assert sys.platform != "win32"
+
+CATCHABLE = [
+    "HUP",
+    "INT",
+    "QUIT",
+    "USR1",
+    "USR2",
+    "ALRM",
+    "TERM",
+    "CONT",
+    "WINCH",
+    "URG",
+    "IO",
+    "RTMIN",
+    "TSTP",
+]
+WAYS = pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+
+
+class Log:
+    """What note_signals of child.py has noted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        wait_for(lambda: path.exists() and self._lines(), "the child to be ready")
+        self.child = int(self._lines()[0].split()[1])
+
+    def _lines(self) -> list[str]:
+        return [line for line in self.path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def signals(self) -> list[str]:
+        return [line.strip() for line in self._lines()[1:]]
+
+    def wait_for(self, name: str, times: int = 1) -> None:
+        wait_for(lambda: self.signals().count(name) >= times, f"{times} x {name}, so far {self.signals()}")
+
+
+@WAYS
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to-the-pid", "to-the-group"])
+def test_each_signal_arrives_once(way: list[str], send: Callable[[int, int], None], tmp_path: Path) -> None:
+    names = ["SIG" + name for name in CATCHABLE]
+    fence = "SIGRTMIN+1"
+    with started(way + child("note_signals", tmp_path / "log", *names, fence)) as process:
+        log = Log(tmp_path / "log")
+        for times, name in enumerate(names, 1):
+            send(process.pid, getattr(signal, name))
+            log.wait_for(name)
+            # The launcher takes one after the other: what it did with this one is done when the fence is here.
+            process.send_signal(signal.SIGRTMIN + 1)
+            log.wait_for(fence, times)
+        assert [name for name in log.signals() if name != fence] == names
+        process.send_signal(signal.SIGRTMAX)
+        assert process.wait(PATIENCE) == 3
+
+
+@WAYS
+def test_many_signals_in_a_row_are_told_apart(way: list[str], tmp_path: Path) -> None:
+    """Sent in turns to the process and to its group, without a pause: real-time signals, which queue."""
+    alone, together = "SIGRTMIN", "SIGTERM"
+    with started(way + child("note_signals", tmp_path / "log", alone, together)) as process:
+        log = Log(tmp_path / "log")
+        for times in range(1, 31):
+            process.send_signal(signal.SIGRTMIN)
+            os.killpg(process.pid, signal.SIGTERM)
+            log.wait_for(alone, times)
+            log.wait_for(together, times)
+        assert sorted(log.signals()) == sorted([alone, together] * 30)
+
+
+@WAYS
+def test_a_signal_to_a_child_in_a_group_of_its_own_is_passed_on(way: list[str], tmp_path: Path) -> None:
+    lead = "import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    alone = [sys.executable, "-I", "-S", "-c", lead]
+    with started(way + alone + child("note_signals", tmp_path / "log", "SIGTERM")) as process:
+        log = Log(tmp_path / "log")
+        os.killpg(process.pid, signal.SIGTERM)
+        log.wait_for("SIGTERM")
+        os.kill(log.child, signal.SIGRTMAX)
+        assert process.wait(PATIENCE) == 3
+        assert log.signals() == ["SIGTERM"]
+
+
+@pytest.mark.parametrize("name", ["TERM", "HUP", "INT", "QUIT", "USR1"])
+def test_a_signal_right_at_the_start_ends_the_run_by_it(name: str) -> None:
+    number = getattr(signal, "SIG" + name)
+    for delay in range(0, 20, 2):
+        with started(
+            [*RELAY, "/bin/sleep", "60"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            # Not from the first moment: until it holds signals, Python's own start is open to SIGINT.
+            wait_for(lambda process=process: _holds(process.pid), "signals to be held")  # type: ignore[misc]
+            for _ in range(delay * 1000):
+                pass
+            process.send_signal(number)
+            assert process.wait(PATIENCE) == -number
+            assert process.stderr is not None and process.stderr.read() == b""
+
+
+def _holds(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("SigBlk:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1 == 1
+
+
+def test_signals_that_the_caller_ignores_stay_ignored() -> None:
+    script = 'trap "" HUP INT QUIT TERM PIPE CHLD USR1; "$@"; echo "$?"'
+
+    def scenario(way: list[str]) -> bytes:
+        show = ["/bin/grep", "-E", "Sig(Ign|Blk|Cgt)", "/proc/self/status"]
+        return outcome(["/bin/bash", "-c", script, "-", *way, *show])[1]
+
+    assert int(assert_same(scenario).split()[3], 16) >> (signal.SIGHUP - 1) & 1
+
+
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
+def test_sigpipe_is_as_the_calling_shell_has_it(shell: str) -> None:
+    for trap in ("trap '' PIPE", "trap - PIPE", "trap 'echo lost' PIPE"):
+
+        def scenario(way: list[str], trap: str = trap) -> bytes:
+            return outcome(
+                [shell, "-c", f'{trap}; "$@"; true', "-", *way, "/bin/grep", "SigIgn", "/proc/self/status"]
+            )[1]
+
+        ignored = int(assert_same(scenario).split()[1], 16) >> (signal.SIGPIPE - 1) & 1
+        assert ignored == (trap == "trap '' PIPE")
+
+
+def test_a_caller_that_ignores_sigchld_still_learns_the_exit_code() -> None:
+    def scenario(way: list[str]) -> tuple[int, bytes]:
+        command = [*way, *sh("grep SigIgn /proc/self/status; exit 42")]
+        with started_ignoring_sigchld(command) as process:
+            out = process.stdout.read()  # type: ignore[union-attr]
+            return process.wait(PATIENCE), out
+
+    assert assert_same(scenario)[0] == 42
+
+
+def started_ignoring_sigchld(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN) and None,
+    )
+
+
+def test_blocked_signals_stay_blocked() -> None:
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD})
+
+    def scenario(way: list[str]) -> bytes:
+        command = [*way, "/bin/grep", "-E", "Sig|Shd", "/proc/self/status"]
+        return subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=block, timeout=PATIENCE).stdout
+
+    assert_same(scenario)
+
+
+@WAYS
+def test_a_child_that_stops_itself_stops_the_launcher_and_both_go_on_together(way: list[str]) -> None:
+    script = "for name in TSTP STOP TTIN TTOU TSTP; do kill -$name $$; done; exit 7"
+    with started(way + sh(script)) as process:
+        for expected in (signal.SIGTSTP, signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP):
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == expected
+            os.kill(process.pid, signal.SIGCONT)
+        assert process.wait(PATIENCE) == 7
+
+
+@WAYS
+def test_stop_and_continue_of_the_launcher_alone_reach_the_child(way: list[str], tmp_path: Path) -> None:
+    with started(way + child("note_signals", tmp_path / "log", "SIGCONT", "SIGUSR1")) as process:
+        log = Log(tmp_path / "log")
+        for times in range(1, 6):
+            process.send_signal(signal.SIGTSTP)
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTSTP
+            assert state(log.child) == "T"
+            process.send_signal(signal.SIGCONT)
+            log.wait_for("SIGCONT", times)
+        process.send_signal(signal.SIGUSR1)
+        log.wait_for("SIGUSR1")
+        assert log.signals() == ["SIGCONT"] * 5 + ["SIGUSR1"]
+
+
+@WAYS
+def test_a_group_that_was_stopped_whole_goes_on_whole(way: list[str]) -> None:
+    with started([*way, "/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"before\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"before\n"
+        for continue_it in (os.killpg, os.kill):
+            os.killpg(process.pid, signal.SIGSTOP)
+            _, status = os.waitpid(process.pid, os.WUNTRACED)
+            assert os.WSTOPSIG(status) == signal.SIGSTOP
+            continue_it(process.pid, signal.SIGCONT)
+            process.stdin.write(b"after\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == b"after\n"
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_a_child_that_signals_its_parent_signals_ours() -> None:
+    script = 'trap "echo heard; exit 5" USR1; "$@" & wait; wait'
+
+    def scenario(way: list[str]) -> tuple[int, bytes, bytes]:
+        return outcome(["/bin/bash", "-c", script, "-", *way, *sh("kill -USR1 $PPID; sleep 0.2")])
+
+    assert assert_same(scenario) == (5, b"heard\n", b"")
+
+
+def test_an_alarm_that_the_caller_set_reaches_the_child() -> None:
+    """setitimer survives exec, but not fork: the launcher gets it."""
+
+    def scenario(way: list[str]) -> int:
+        command = [*way, "/bin/sleep", "60"]
+        with subprocess.Popen(
+            command, preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.2)
+        ) as process:
+            return process.wait(PATIENCE)
+
+    assert assert_same(scenario) == -signal.SIGALRM
+
+
+def test_while_unread_output_drains_a_signal_ends_the_launcher() -> None:
+    """As it would have ended the child, which would still be writing."""
+    script = "head -c 100000 /dev/zero"
+    with started(RELAY + sh(script), stdout=subprocess.PIPE) as process:
+        # Both pipes are full, or the child has ended; either way only we can read on.
+        wait_for(lambda: not _holds(process.pid), "the launcher to wait for the drain")
+        process.terminate()
+        assert process.wait(PATIENCE) == -signal.SIGTERM
