@@ -154,40 +154,47 @@ def _follow(child: int, relay: RelayProcess) -> int:
     while True:
         changed, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
         if changed and os.WIFSTOPPED(status):
+            # The whole group was stopped, and we alone continued: then so is the child, now.
+            if _signal.SIGCONT in _signal.sigpending() and _take_next({_signal.SIGCONT}, child, relay):
+                continue
             _stop_by(os.WSTOPSIG(status))
         elif changed:
             return status
         else:
-            number, sender = _next_signal(awaited)
-            if number != _signal.SIGCHLD:
-                _pass_on(number, sender, child, relay)
+            _take_next(awaited, child, relay)
+
+
+def _take_next(awaited: set[int], child: int, relay: RelayProcess) -> bool:
+    """Wait for a signal, and give it to the child, unless it has had it along with the group.
+
+    Returns whether it was given to the child.
+    """
+    number, sender = _wait_for_signal(awaited)
+    if number == _signal.SIGCHLD:
+        return False
+    reached_group = relay.reached_group(number)
+    if reached_group and os.getpgid(child) == os.getpgrp():
+        return False
+    if sender == child:
+        if not reached_group and os.getppid() > 1:
+            os.kill(os.getppid(), number)  # a program that signals its parent means ours
+        return False
+    os.kill(child, number)
+    return True
 
 
 if sys.platform == "linux":
 
-    def _next_signal(awaited: set[int]) -> tuple[int, int]:
+    def _wait_for_signal(awaited: set[int]) -> tuple[int, int]:
         """Wait for a signal. Returns its number, and the process that sent it, 0 if that is not known."""
         signal = _signal.sigwaitinfo(awaited)
         return signal.si_signo, signal.si_pid
 
 else:
 
-    def _next_signal(awaited: set[int]) -> tuple[int, int]:
+    def _wait_for_signal(awaited: set[int]) -> tuple[int, int]:
         """Wait for a signal. Returns its number, and 0: the system does not tell who sent it."""
         return _signal.sigwait(awaited), 0
-
-
-def _pass_on(number: int, sender: int, child: int, relay: RelayProcess) -> None:
-    """Give the child a signal that we have got, unless it has had it along with the group."""
-    reached_group = relay.reached_group(number)
-    if number == _signal.SIGCONT:
-        os.kill(relay.pid, number)  # it was stopped if the whole group was, and only we were continued
-    if reached_group and os.getpgid(child) == os.getpgrp():
-        return
-    if sender != child:
-        os.kill(child, number)
-    elif not reached_group and os.getppid() > 1:
-        os.kill(os.getppid(), number)  # a program that signals its parent means ours
 
 
 def _stop_by(number: int) -> None:

@@ -46,7 +46,7 @@ _ANSWER_MILLISECONDS = 1000
 class RelayProcess:
     """The relay process, as the launcher sees it. Making one raises OSError if there can be none."""
 
-    __slots__ = ("_heard", "answers", "orders", "pid", "ready")
+    __slots__ = ("_heard", "_unanswered", "answers", "orders", "pid", "ready")
 
     def __init__(self, routes: list[Route], observer: Callable[[], Observer]) -> None:
         orders, self.orders = pipe()
@@ -54,6 +54,7 @@ class RelayProcess:
         # One byte when it is at work; the end of the file, and nothing before it, when it failed.
         self.ready, ready = pipe()
         self._heard: list[int] = []
+        self._unanswered = 0
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -70,9 +71,12 @@ class RelayProcess:
 
         The kernel gives it to every member before any of them can go on, so the answer is certain.
         """
-        self._order(_ASK)
-        self._heard += self._read_until_answered()
+        self._heard += self._ask()
         reached = number in self._heard
+        if number == _signal.SIGCONT and not reached:
+            # It may have been stopped with the whole group. What it hears of this is none of the group's.
+            _send(self.pid, number)
+            self._ask()
         if reached:
             self._heard.remove(number)
         # The rest was settled with earlier signals, but for those that wait here to be taken.
@@ -99,16 +103,20 @@ class RelayProcess:
         except OSError:
             pass  # somebody has killed it
 
-    def _read_until_answered(self) -> bytes:
+    def _ask(self) -> bytes:
+        """The numbers of the signals that it has heard of since it was asked last."""
+        self._order(_ASK)
+        self._unanswered += 1
         poller = select.poll()
         poller.register(self.answers, select.POLLIN)
         said = b""
-        while not said.endswith(_ANSWERED) and poller.poll(_ANSWER_MILLISECONDS):
+        while self._unanswered and poller.poll(_ANSWER_MILLISECONDS):
             piece = os.read(self.answers, 1 << 10)
             if not piece:
-                break
+                break  # somebody has killed it
+            self._unanswered -= piece.count(_ANSWERED)
             said += piece
-        return said
+        return said.replace(_ANSWERED, b"")
 
 
 def _serve(
