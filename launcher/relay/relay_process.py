@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
@@ -32,8 +33,15 @@ else:
     import _signal
 
 # Not listened for. A fault of its own must end it; and a lost pipe must not be news to be written to a pipe.
-_UNHEARD = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
-_UNHEARD |= {_signal.SIGPIPE}
+_UNHEARD = {
+    _signal.SIGSEGV,
+    _signal.SIGBUS,
+    _signal.SIGFPE,
+    _signal.SIGILL,
+    _signal.SIGTRAP,
+    _signal.SIGSYS,
+    _signal.SIGPIPE,
+}
 
 _ASK = b"?"
 _CHILD_ENDED = b"."
@@ -41,6 +49,7 @@ _ANSWERED = b"\0"
 _STAYS, _LEAVES = b"\xfe", b"\xff"  # above every signal's number
 # It answers at once, unless it was stopped along with its group.
 _ANSWER_MILLISECONDS = 1000
+_ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a group
 
 
 class RelayProcess:
@@ -53,7 +62,7 @@ class RelayProcess:
         self.answers, answers = pipe()
         # One byte when it is at work; the end of the file, and nothing before it, when it failed.
         self.ready, ready = pipe()
-        self._heard: list[int] = []
+        self._heard: list[tuple[int, float]] = []
         self._unanswered = 0
         self.pid = os.fork()
         if self.pid == 0:
@@ -71,18 +80,22 @@ class RelayProcess:
 
         The kernel gives it to every member before any of them can go on, so the answer is certain.
         """
-        self._heard += self._ask()
-        reached = number in self._heard
-        if number == _signal.SIGCONT and not reached:
+        heard = self._ask()
+        if number == _signal.SIGCONT and number not in heard:
             # It may have been stopped with the whole group. What it hears of this is none of the group's.
             _send(self.pid, number)
             self._ask()
-        if reached:
-            self._heard.remove(number)
-        # The rest was settled with earlier signals, but for those that wait here to be taken.
-        pending = _signal.sigpending()
-        self._heard = [other for other in self._heard if other in pending]
-        return reached
+        # The kernel tells the relay process first: what it has heard may be on its way to us.
+        now, pending = time.monotonic(), _signal.sigpending()
+        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
+        self._heard += [(other, now + _ON_ITS_WAY) for other in heard]
+        for echo in self._heard:
+            if echo[0] == number:
+                # Two signals may have become one there, which are still two here.
+                if number not in pending:
+                    self._heard.remove(echo)
+                return True
+        return False
 
     def finish(self) -> bytes:
         """Wait until what the child wrote has gone on; return the observer's report."""
@@ -176,15 +189,7 @@ def _listen_for_signals(routes: list[Route], answers: int, child: list[int]) -> 
 
     os.set_blocking(answers, False)
     _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)
-    faults = {
-        _signal.SIGSEGV,
-        _signal.SIGBUS,
-        _signal.SIGFPE,
-        _signal.SIGILL,
-        _signal.SIGTRAP,
-        _signal.SIGSYS,
-    }
-    heard = holdable_signals() - faults
+    heard = holdable_signals() - _UNHEARD
     for number in heard:
         _signal.signal(number, note)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
