@@ -26,8 +26,8 @@ lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/mypy --platform darwin
-	$(VENV)/bin/mypy --platform win32
+	$(VENV)/bin/mypy --platform darwin launcher
+	$(VENV)/bin/mypy --platform win32 launcher
 
 # The built wheel, in an environment where nothing else is: it must bring all that it needs.
 wheel: install

@@ -68,7 +68,8 @@ def test_the_toml_library_is_imported_only_for_what_is_not_plain(home: Home, tmp
 
 
 def test_dependencies_that_lie_elsewhere_are_found_all_the_same(home: Home, tmp_path: Path, chef_run: Program) -> None:
-    elsewhere = shutil.copytree(MAIN.parent, tmp_path / "elsewhere" / "launcher")
-    command = [sys.executable, "-I", "-S", elsewhere / "__main__.py", "exec", "web01", "directory", "/tmp/foo"]
+    elsewhere = tmp_path / "elsewhere" / "launcher"
+    shutil.copytree(MAIN.parent, elsewhere)
+    command = [sys.executable, "-I", "-S", str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
     assert subprocess.run(command, env=home.env, check=False).returncode == 0
     assert len(home.sessions()) == 1
