@@ -32,12 +32,16 @@ def claim(home: Home) -> bool:
 
 
 def text(profile: Profile) -> str:
-    """What the notice says."""
-    return (
-        # Behind a spinner, the cursor may stand anywhere in its line.
-        f"\n{profile.name} keeps a record of each run of chef-run: this machine's operating system, and of each\n"
-        "target the SHA-256 sum of its name, ssh or winrm, and its operating system. The next run sends it;\n"
-        "nothing was sent yet. `chef-run-launcher show` shows it. CHEF_TELEMETRY_OPT_OUT=1 turns it off for one\n"
-        "run, `enabled = false` under [telemetry] in ~/.chef-workstation/config.toml for good.\n"
-        f"More: {profile.notice_url}\n"
-    )
+    """What the notice says, in lines of at most 79 columns."""
+    # Behind a spinner the cursor may stand anywhere in its line, hence the first newline.
+    return f"""
+{profile.name} keeps a small record of each run of chef-run, and sends it
+with the next: a random id of this installation, this machine's operating
+system, and of each target the SHA-256 sum of its name, ssh or winrm, and its
+operating system. Nothing has been sent yet.
+  To see it:       chef-run-launcher show
+  To turn it off:  set CHEF_TELEMETRY_OPT_OUT for one run, or for good write
+                   enabled = false  under [telemetry]  into
+                   ~/.chef-workstation/config.toml
+  More:            {profile.notice_url}
+"""
