@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 from typing import Any, Callable
@@ -128,13 +129,34 @@ def test_an_installation_id_that_is_none_is_left_alone_and_stands_for_no_install
     assert home.installation_id.read_text() == content
 
 
-def test_a_full_disk_is_silent(home: Home, launcher: Launcher, chef_run: Program) -> None:
+def test_a_file_that_cannot_grow_is_silent(home: Home, launcher: Launcher, chef_run: Program) -> None:
     home.use()
     chef_run.path.write_text("#!/bin/sh\nexit 3\n")
     launcher.exec()
-    # Not one byte more in any file: to a process that writes, that is what a full disk is.
     command = ["sh", "-c", 'ulimit -f 0; exec "$0" exec web01 a b', str(launcher.path)]
     done = subprocess.run(command, env=home.env, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, b"", b"")
     assert len(home.sessions()) == 1
     assert not list(home.telemetry.glob(".*.tmp"))
+
+
+FULL_DISK = """
+mount -t tmpfs -o size=64k tmpfs "$HOME" || exit 99
+"$0" exec web01 a b 2>/dev/null || exit 98
+head -c 99999 /dev/zero > "$HOME/fill" 2>/dev/null
+"$0" exec web01 a b || exit 97
+"$0" status --json
+"""
+
+
+def test_a_full_disk_is_silent_and_explained(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexit 0\n")
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare here")
+    command = ["unshare", "--mount", "sh", "-c", FULL_DISK, str(launcher.path)]
+    done = subprocess.run(command, env=home.env, capture_output=True, check=False)
+    if done.returncode in (1, 99):
+        pytest.skip("no file system may be mounted here")
+    assert (done.returncode, done.stderr) == (0, b"")
+    report = json.loads(done.stdout)
+    assert (report["disk_full"], report["waiting"]) == (True, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Annotated, Any, Optional
 
@@ -75,6 +76,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
     failure = schedule.last_failure(home)
     return {
         "folder": home.telemetry,
+        "disk_full": _is_full(home),
         "installation_id": installation_id.read(home),
         "notice_shown": notice.is_current(home),
         "waiting": len(waiting),
@@ -86,6 +88,15 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
+
+
+def _is_full(home: Home) -> bool:
+    """Whether the disk has no room for a session."""
+    folder = next((path for path in (home.telemetry, home.folder) if os.path.isdir(path)), home.path)
+    try:
+        return shutil.disk_usage(folder).free < session.LIMIT
+    except OSError:
+        return False
 
 
 def _is_unreadable(path: str) -> bool:
@@ -106,7 +117,7 @@ def _print(report: dict[str, Any]) -> None:
         ("chef-run", chef_run["path"] or f"none: {chef_run['problem']}"),
         ("launcher", f"{report['version']}, for {report['distribution']}"),
         ("endpoint", _endpoint(destination) if destination else "none"),
-        ("folder", report["folder"] or "none"),
+        ("folder", _folder(report)),
     ]
     if report["folder"]:
         rows += _stored_rows(report)
@@ -116,6 +127,12 @@ def _print(report: dict[str, Any]) -> None:
 def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What was asked, with a mark at each that says off."""
     return [(("* " if source["off"] else "  ") + source["name"], source["says"]) for source in sources]
+
+
+def _folder(report: dict[str, Any]) -> str:
+    if not report["folder"]:
+        return "none"
+    return f"{report['folder']}{', on a full disk: nothing can be recorded' if report['disk_full'] else ''}"
 
 
 def _endpoint(destination: dict[str, Any]) -> str:
