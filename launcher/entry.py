@@ -8,6 +8,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from collections.abc import Callable
     from typing import NoReturn
 else:
     import _signal  # `signal` itself builds enums, and costs half as much as starting Python
@@ -33,7 +34,20 @@ def main() -> NoReturn:
         sys.exit()
     from launcher.cli import app
 
-    app()
+    _manage(app)
+
+
+def _manage(command: Callable[[], object]) -> NoReturn:
+    """Run a management command. What goes wrong in it unforeseen is one line."""
+    try:
+        command()
+    except Exception as error:
+        # Where, and not what: its text may quote anything.
+        place = error.__traceback__
+        while place and place.tb_next:
+            place = place.tb_next
+        where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "nowhere"
+        sys.exit(f"chef-run-launcher: a defect of the launcher's: {type(error).__name__} at {where}; please report it")
     sys.exit()
 
 
@@ -41,8 +55,7 @@ def _wrapped(words: list[str]) -> NoReturn:
     if os.environ.get(DRY_RUN):
         from launcher.cli.dry_run import dry_run
 
-        dry_run(words)
-        sys.exit()
+        _manage(lambda: dry_run(words))
     from launcher import real, run
 
     try:

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 class Recording:
     """The record of one run in the making."""
 
-    def __init__(self, situation: Situation, home: Home, words: Sequence[str]) -> None:
-        """Begin, right before chef-run is started: nothing here may cost time."""
+    def __init__(self, situation: Situation, home: Home, words: Sequence[str], is_first: bool) -> None:
+        """Begin, right before chef-run is started: nothing here may cost time.
+
+        `is_first`: it is the first, or the first since other things are recorded, and the notice has to be shown.
+        """
+        self.home = home
+        self.is_first = is_first
         self._situation = situation
-        self._home = home
         self._words = words
         self._started = time.time()
         self._prepared = False
@@ -59,11 +63,11 @@ class Recording:
         ended = time.time()
         platforms = observe.platforms(
             self._targets,
-            payload.adopt(self._home.telemetry, self._targets, started=self._started, ended=ended, earlier=()),
+            payload.adopt(self.home.telemetry, self._targets, started=self._started, ended=ended, earlier=()),
             observe.findings(report),
-            payload.failures(self._home.logs, started=self._started, ended=ended),
+            payload.failures(self.home.logs, started=self._started, ended=ended),
         )
-        files.make_folder(self._home.folder)
-        record = session.build(installation_id.ensure(self._home), self._host, self._targets, platforms)
-        spool.store(self._home, record["id"], session.to_bytes(record))
+        files.make_folder(self.home.folder)
+        record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms)
+        spool.store(self.home, record["id"], session.to_bytes(record))
         return True

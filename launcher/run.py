@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from launcher.home import Home
+    from launcher.recording import Recording
 
 DEEPEST = 10  # launchers inside launchers, before we take it that they start each other for ever
 
@@ -27,21 +28,13 @@ def run(words: list[str]) -> NoReturn:
     program = os.fsencode(real.find(os.environ, situation.config, situation.profile, sys.argv[0]))
     argv = [program, *handover.caller_arguments(words)]
     environment = _one_deeper(handover.caller_environment())
-    home = situation.home
 
-    if home is None or not situation.decision.on:
-        if home and situation.decision.drops_stored:
-            spool.discard_all(home)
+    recording = _begin(situation, words)
+    if recording is None:
         _become(program, argv, environment)
 
-    notice_pending = not notice.is_current(home)
-    if not notice_pending:
-        _flush(home)
-
     from launcher import relay
-    from launcher.recording import Recording
 
-    recording = Recording(situation, home, words)
     ended = relay.run(
         program,
         argv,
@@ -49,11 +42,37 @@ def run(words: list[str]) -> NoReturn:
         inherit_terminal=situation.inherits_terminal,
         observer=recording.observer,
         meanwhile=recording.prepare,
-        keep_stderr=notice_pending,
+        keep_stderr=recording.is_first,
     )
-    if ended.ran and recording.keep(ended.report) and ended.stderr is not None and notice.claim(home):
+    kept = ended.ran and recording.keep(ended.report)
+    if kept and ended.stderr is not None and notice.claim(recording.home):
         _write(ended.stderr, notice.text(situation.profile))
     relay.end_like(ended)
+
+
+def _begin(situation: Situation, words: list[str]) -> Recording | None:
+    """The record in the making, and earlier ones on their way; None if telemetry is off, or cannot work."""
+    try:
+        home, decided = situation.home, situation.decision
+        if home is None or not decided.on:
+            if home and decided.drops_stored:
+                spool.discard_all(home)
+            return None
+
+        from launcher.recording import Recording
+
+        is_first = not notice.is_current(home)
+        if not is_first:
+            _flush(home)
+        return Recording(situation, home, words, is_first)
+    except Exception:
+        return None  # when in doubt, chef-run runs without us
+
+
+def _flush(home: Home) -> None:
+    """Have the sessions of earlier runs sent, if any wait and the time has come."""
+    if spool.any_waiting(home) and schedule.is_due(home):
+        sender.start()
 
 
 def complain(problem: str) -> None:
@@ -77,18 +96,8 @@ def _become(program: bytes, argv: list[bytes], environment: handover.Environment
     try:
         handover.become(program, argv, environment)
     except OSError as error:
-        raise real.NoChefRun(
-            real.NOT_EXECUTABLE, f"{os.fsdecode(program)} cannot be executed: {error.strerror}"
-        ) from None
-
-
-def _flush(home: Home) -> None:
-    """Have the sessions of earlier runs sent, if any wait and the time has come. Fails silently."""
-    try:
-        if spool.any_waiting(home) and schedule.is_due(home):
-            sender.start()
-    except OSError:
-        pass
+        code = real.NOT_FOUND if isinstance(error, FileNotFoundError) else real.NOT_EXECUTABLE
+        raise real.NoChefRun(code, f"cannot run {os.fsdecode(program)}: {error.strerror}") from None
 
 
 def _write(descriptor: int, text: str) -> None:
