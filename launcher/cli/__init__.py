@@ -1,7 +1,5 @@
 """The management commands: `chef-run-launcher COMMAND`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

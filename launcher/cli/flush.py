@@ -1,7 +1,5 @@
 """`flush`: send what waits now, and say how that went."""
 
-from __future__ import annotations
-
 import os
 import time
 

@@ -1,7 +1,5 @@
 """`show`: the sessions that wait, as they are stored and as they would be sent."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from typing import Annotated, NamedTuple, Optional

@@ -1,7 +1,5 @@
 """`status`: whether runs are recorded, why, and what has become of the records."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys
