@@ -1,6 +1,6 @@
 """The management commands: `chef-run-launcher COMMAND`."""
 
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -47,11 +47,11 @@ def _exec(
 @app.command("dry-run", context_settings=UNTOUCHED)
 def _dry_run(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="ARGS...", help="The arguments of chef-run.", default_factory=list)
-    ],
+        Optional[list[str]], typer.Argument(metavar="ARGS...", help="All of it is chef-run's.")
+    ] = None,
 ) -> None:
     """Show what a run with these arguments would record and send. Runs, writes and sends nothing."""
-    dry_run(arguments)
+    dry_run(arguments or [])
 
 
 app.command()(status)
