@@ -9,7 +9,8 @@ taken for this run's if all of this holds:
 - it names no host that is not a target of this run;
 - it does not say that its run began before ours (`_began`).
 
-Of several it is the one written last. What does not meet this stays where it is.
+Of several it is the one written last, but rather one that tells when it began. All others
+stay where they are.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 
 # Seconds that chef-run may take to exit once its last file is written, also on a busy machine.
 EXIT_TIME = 5.0
-# Seconds by which a run's start and its duration may disagree: start-up, and time stamps without fractions.
-START_TOLERANCE = 10.0
+# Seconds that chef-run may take from its time stamp, which has no fractions, to the start of what it times.
+START_TIME = 10.0
+# Seconds by which the time of a file may lag behind: it is that of the kernel's last tick.
+TICK = 0.01
+UNKNOWN = float("inf")
 # Bytes. Each host adds two entries of less than 500.
 LARGEST = 8 << 20
 
@@ -62,15 +66,15 @@ def adopt(
     `earlier` is what `before` gave. Never raises.
     """
     ours = {target.sha1 for target in targets}
-    candidates = [
-        (written, path, version)
-        for path, version, written in _payloads(telemetry_folder)
-        if version not in earlier and _at_the_end(written, ended)
-    ]
-    for written, path, version in sorted(candidates, reverse=True):
-        entries = _entries(_read(path, version))
-        hosts = {sha1 for sha1, _ in _hosts(entries)}
-        if entries and hosts <= ours and _began(entries, written) >= started and _remove(path, version):
+    candidates = []
+    for path, version, written in _payloads(telemetry_folder):
+        if version not in earlier and _at_the_end(written, ended):
+            entries = _entries(_read(path, version))
+            began = _began(entries, written)
+            if entries and {sha1 for sha1, _ in _hosts(entries)} <= ours and began >= started:
+                candidates.append((began < UNKNOWN, written, path, version, entries))
+    for _, _, path, version, entries in sorted(candidates, reverse=True):
+        if _remove(path, version):
             return _families(entries)
     return {}
 
@@ -144,10 +148,10 @@ def _entries(text: str) -> list[str]:
 
 
 def _began(entries: list[str], written: float) -> float:
-    """When the run of a payload began, at the latest; never (infinity) where the payload does not know.
+    """When the run of a payload began, at the latest; UNKNOWN where the payload does not tell.
 
-    A payload tells it twice: by a time stamp, and by a duration up to its writing. Where they agree, that is
-    the time. Where they do not (the clock was set, or the machine slept), they prove nothing either way.
+    It tells twice: by a time stamp, and a little later by a duration up to its writing. Where they do not
+    agree (the clock was set, or the machine slept), they prove nothing.
     """
     import re
     from datetime import datetime, timezone
@@ -155,15 +159,15 @@ def _began(entries: list[str], written: float) -> float:
     run = "".join(entry for entry in entries if entry.startswith("run\n"))
     stamp, duration = re.search(RUN_TIMESTAMP, run), re.search(DURATION, run)
     if not stamp or not duration:
-        return float("inf")
+        return UNKNOWN
     try:
         by_stamp = datetime.fromisoformat(stamp[1]).replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
-        return float("inf")
-    by_duration = written - float(duration[1])
-    if abs(by_duration - by_stamp) > START_TOLERANCE:
-        return float("inf")
-    return min(by_stamp + 1, by_duration)  # the stamp has no fractions
+        return UNKNOWN
+    by_duration = written + TICK - float(duration[1])
+    if not by_stamp <= by_duration <= by_stamp + START_TIME:
+        return UNKNOWN
+    return min(by_stamp + 1, by_duration)
 
 
 def _hosts(entries: list[str]) -> list[tuple[str, str]]:

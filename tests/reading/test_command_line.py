@@ -87,7 +87,7 @@ def test_a_target_stands_for_the_hosts_that_chef_run_resolves(given: str, names:
     "given",
     [
         *("web[a:3]", "web[08:10]", "web[1:25]", "web[a:z]", "web[z:aa]", "a[1:2]b[1:2]c[1:2]"),
-        *(",a", "a,,b", "web 01", "web01\n", "a<b", "[a%]", "web01:port", "web01:2%"),
+        *(",a", "a,,b", "web 01", "web01\n", "a<b", "[a%]", "web01:port", "web01:2%", "web01:22\n"),
         *(
             "ftp://web01",
             "winrms://web01",
@@ -171,7 +171,9 @@ def test_the_protocol_is_that_of_the_url_else_of_the_option_else_of_the_configur
         *hosts("b", transport="winrm"),
     ]
     assert read("-p", "ssh", "a", *RESOURCE, default_protocol="winrm") == hosts("a")
+    assert read("a?backend=winrm", *RESOURCE) == hosts("a", transport="winrm")
     assert read("a", *RESOURCE, default_protocol="telnet") == []
+    assert read("a?backend=winrm", *RESOURCE, default_protocol="9") == []
 
 
 def test_files_that_chef_run_needs_decide_whether_it_runs(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def written(
         "---\nversion: 1.1.1\nentries:\n- :event: :run\n  :properties:\n"
         "    :installation_id: 11111111-2222-4333-8444-555555555555\n"
         f"    :run_timestamp: '{moment:%Y-%m-%dT%H:%M:%SZ}'\n    :host_platform: linux\n    :event_data:\n"
-        f"      :arguments:\n      - :redacted\n      :duration: {ended - began}\n"
+        f"      :arguments:\n      - :redacted\n      :duration: {ended - began:.9f}\n"
         + "".join(action(*host) for host in hosts)
     )
     os.utime(path, (ended, ended))
@@ -134,9 +134,27 @@ def test_a_payload_that_was_there_before_stays_unless_it_was_written_anew(tmp_pa
 
 
 def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: Path) -> None:
-    path = written(tmp_path, ("web01", "linux"), stamp=STARTED - 7200)
+    for stamp in (STARTED - 7200, STARTED + 7200):
+        path = written(tmp_path, ("web01", "linux"), stamp=stamp)
+        assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+        assert not path.exists()
+
+
+def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
+    started = time.time()
+    began, monotonic = time.time(), time.monotonic()
+    path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
+    path.write_text(path.read_text())  # written now: its time is the file system's
+    found = payload.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), earlier=())
+    assert found == {sha1("web01"): "linux"}
+
+
+def test_a_payload_that_knows_when_it_began_is_taken_rather_than_one_that_does_not(tmp_path: Path) -> None:
+    own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 2)
+    other = written(tmp_path, ("web01", "windows"), number=2, stamp=STARTED - 7200)
     assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
-    assert not path.exists()
+    assert not own.exists()
+    assert other.exists()
 
 
 def test_a_host_with_two_families_has_none(tmp_path: Path) -> None:
@@ -193,6 +211,8 @@ def test_links_pipes_and_folders_are_neither_read_nor_waited_for_nor_removed(tmp
     link.symlink_to(target)
     broken.symlink_to(elsewhere / "missing")
     os.mkfifo(pipe)
+    filled = os.open(pipe, os.O_RDWR)
+    os.write(filled, target.read_bytes())
     directory.mkdir()
     for path in (link, pipe, directory, broken):
         os.utime(path, (ENDED, ENDED), follow_symlinks=False)
@@ -200,6 +220,7 @@ def test_links_pipes_and_folders_are_neither_read_nor_waited_for_nor_removed(tmp
     start = time.monotonic()
     assert adopt(folder, "web01") == {}
     assert time.monotonic() - start < 5
+    os.close(filled)
     assert len(list(folder.iterdir())) == 4
     assert target.exists()
 
