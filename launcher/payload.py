@@ -9,8 +9,8 @@ taken for this run's if all of this holds:
 - it names no host that is not a target of this run;
 - it does not say that its run began before ours (`_began`).
 
-Of several it is the one written last, but rather one that tells when it began. All others
-stay where they are.
+Of several it is that of the longest run: ours fills the time from spawn to exit, and another that fits into
+it is shorter. Those that do not tell when they began come last. All others stay where they are.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def adopt(
             entries = _entries(_read(path, version))
             began = _began(entries, written)
             if entries and {sha1 for sha1, _ in _hosts(entries)} <= ours and began >= started:
-                candidates.append((began < UNKNOWN, written, path, version, entries))
+                candidates.append((written - began, written, path, version, entries))
     for _, _, path, version, entries in sorted(candidates, reverse=True):
         if _remove(path, version):
             return _families(entries)
@@ -148,7 +148,7 @@ def _entries(text: str) -> list[str]:
 
 
 def _began(entries: list[str], written: float) -> float:
-    """When the run of a payload began, at the latest; UNKNOWN where the payload does not tell.
+    """When the run of a payload began; UNKNOWN where the payload does not tell.
 
     It tells twice: by a time stamp, and a little later by a duration up to its writing. Where they do not
     agree (the clock was set, or the machine slept), they prove nothing.
@@ -167,7 +167,7 @@ def _began(entries: list[str], written: float) -> float:
     by_duration = written + TICK - float(duration[1])
     if not by_stamp <= by_duration <= by_stamp + START_TIME:
         return UNKNOWN
-    return min(by_stamp + 1, by_duration)
+    return by_duration
 
 
 def _hosts(entries: list[str]) -> list[tuple[str, str]]:

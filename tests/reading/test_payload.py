@@ -89,11 +89,13 @@ def test_of_parallel_runs_each_takes_its_own(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 9 - left
 
 
-def test_of_several_that_could_be_ours_only_the_last_one_written_is_taken(tmp_path: Path) -> None:
-    other = written(tmp_path, number=1, ended=ENDED - 2)
+def test_of_several_that_could_be_ours_only_that_of_the_longest_run_is_taken(tmp_path: Path) -> None:
+    within = written(tmp_path, ("web01", "aix"), number=1, began=STARTED + 2, ended=ENDED - 0.01)
     own = written(tmp_path, ("web01", "linux"), number=2)
+    short = written(tmp_path, number=3, began=ENDED - 1, ended=ENDED - 0.5)
     assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
-    assert other.exists()
+    assert within.exists()
+    assert short.exists()
     assert not own.exists()
 
 
