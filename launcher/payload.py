@@ -9,8 +9,8 @@ taken for this run's if all of this holds:
 - it names no host that is not a target of this run;
 - it does not say that its run began before ours (`_began`).
 
-Of several it is that of the longest run: ours fills the time from spawn to exit, and another that fits into
-it is shorter. Those that do not tell when they began come last. All others stay where they are.
+Of several it is the one written last, since chef-run exits at once after it; those that do not tell when they
+began come after all that do. All others stay where they are.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def adopt(
             entries = _entries(_read(path, version))
             began = _began(entries, written)
             if entries and {sha1 for sha1, _ in _hosts(entries)} <= ours and began >= started:
-                candidates.append((written - began, written, path, version, entries))
+                candidates.append((began < UNKNOWN, written, path, version, entries))
     for _, _, path, version, entries in sorted(candidates, reverse=True):
         if _remove(path, version):
             return _families(entries)

@@ -89,8 +89,8 @@ def test_of_parallel_runs_each_takes_its_own(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 9 - left
 
 
-def test_of_several_that_could_be_ours_only_that_of_the_longest_run_is_taken(tmp_path: Path) -> None:
-    within = written(tmp_path, ("web01", "aix"), number=1, began=STARTED + 2, ended=ENDED - 0.01)
+def test_of_several_that_could_be_ours_only_the_one_written_last_is_taken(tmp_path: Path) -> None:
+    within = written(tmp_path, ("web01", "aix"), number=1, began=STARTED + 2, ended=ENDED - 0.1)
     own = written(tmp_path, ("web01", "linux"), number=2)
     short = written(tmp_path, number=3, began=ENDED - 1, ended=ENDED - 0.5)
     assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
