@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
+from launcher import files, observe, payload, spool
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from launcher import observe
     from launcher.home import Home
     from launcher.situation import Situation
 
@@ -25,13 +26,12 @@ class Recording:
         self.is_first = is_first
         self._situation = situation
         self._words = words
+        self._earlier = payload.before(home.telemetry)
         self._started = time.time()
         self._prepared = False
 
     def observer(self) -> observe.Observer:
         """What watches the output of chef-run as it passes."""
-        from launcher import observe
-
         return observe.Observer()
 
     def prepare(self) -> None:
@@ -46,8 +46,6 @@ class Recording:
             posixly_correct="POSIXLY_CORRECT" in self._situation.variables,
         )
         session.prepare()
-        from launcher import installation_id, observe, payload  # noqa: F401 - so that `keep` finds them loaded
-
         self._prepared = True
 
     def keep(self, report: bytes) -> bool:
@@ -58,12 +56,14 @@ class Recording:
             return False
 
     def _keep(self, report: bytes) -> bool:
-        from launcher import files, installation_id, observe, payload, session, spool
+        from launcher import installation_id, session
 
         ended = time.time()
         platforms = observe.platforms(
             self._targets,
-            payload.adopt(self.home.telemetry, self._targets, started=self._started, ended=ended, earlier=()),
+            payload.adopt(
+                self.home.telemetry, self._targets, started=self._started, ended=ended, earlier=self._earlier
+            ),
             observe.findings(report),
             payload.failures(self.home.logs, started=self._started, ended=ended),
         )
