@@ -36,15 +36,11 @@ class Recording:
 
     def prepare(self) -> None:
         """All that can be done while chef-run runs: imports, the host, the targets, the schema."""
-        from launcher import command_line, dependencies, host, session
+        from launcher import dependencies, host, session
 
         dependencies.make_importable()
         self._host = host.operating_system()
-        self._targets = command_line.targets(
-            self._words,
-            default_protocol=self._situation.default_protocol(command_line.loaded_config(self._words)),
-            posixly_correct="POSIXLY_CORRECT" in self._situation.variables,
-        )
+        self._targets = self._situation.targets(self._words)
         session.prepare()
         self._prepared = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from launcher import command_line, decision, handover, notice, real, schedule, sender, spool
+from launcher import decision, handover, notice, real, schedule, sender, spool
 from launcher.situation import Situation
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ def run(words: list[str]) -> NoReturn:
     Raises real.NoChefRun if there is none.
     """
     handover.hold_signals()
-    situation = Situation(os.environ, command_line.config_files(words))
+    situation = Situation(os.environ, words)
     program = os.fsencode(real.find(os.environ, situation.config, situation.profile, sys.argv[0]))
     argv = [program, *handover.caller_arguments(words)]
     environment = _one_deeper(handover.caller_environment())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from launcher import config, decision, home
+from launcher import command_line, config, decision, home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ class Situation:
 
     __slots__ = ("config", "decision", "home", "policy", "profile", "variables")
 
-    def __init__(self, variables: Mapping[str, str], named_configs: Sequence[str] = ()) -> None:
-        """Read the files; `named_configs` are those that the command line names. Raises only if we are broken."""
+    def __init__(self, variables: Mapping[str, str], words: Sequence[str] = ()) -> None:
+        """Read the files, those too that chef-run's arguments `words` name. Raises only if we are broken."""
         path = _home_folder(variables)
         self.variables = variables
         # A HOME in which nothing may be kept can still hold a config.toml that is to be obeyed.
@@ -30,7 +30,7 @@ class Situation:
             variables,
             home_problem=home.problem(path),
             config=self.config,
-            named_configs=[config.load(path) for path in named_configs],
+            named_configs=[config.load(path) for path in command_line.config_files(words)],
             policy=self.policy,
             has_endpoint=self.profile.endpoint is not None,
         )
@@ -40,9 +40,17 @@ class Situation:
         """Whether chef-run is to get the terminal itself instead of a second one: [launcher] terminal = "inherit"."""
         return self.config is not None and self.config.text("launcher", "terminal") == "inherit"
 
-    def default_protocol(self, loaded_config: str | None) -> str:
-        """How chef-run connects where nothing else is said; `loaded_config` is what it loads for the default file."""
-        read = config.load(loaded_config) if loaded_config else self.config
+    def targets(self, words: Sequence[str]) -> list[command_line.Target]:
+        """The hosts that chef-run connects to with these arguments."""
+        return command_line.targets(
+            words,
+            default_protocol=self._default_protocol(words),
+            posixly_correct="POSIXLY_CORRECT" in self.variables,
+        )
+
+    def _default_protocol(self, words: Sequence[str]) -> str:
+        loaded = command_line.loaded_config(words)
+        read = config.load(loaded) if loaded else self.config
         return (read.text("connection", "default_protocol") if read else None) or "ssh"
 
 

@@ -8,7 +8,7 @@ from typing import Optional
 
 from rich.markup import escape
 
-from launcher import command_line, endpoint, host, installation_id, real, schedule, session
+from launcher import endpoint, host, installation_id, real, schedule, session
 from launcher.cli.output import console, facts, moment, print_json
 from launcher.cli.show import print_requests, waiting
 from launcher.cli.status import source_rows, sources
@@ -19,7 +19,7 @@ from launcher.situation import Situation
 
 def dry_run(words: list[str]) -> None:
     """Print what `chef-run WORDS` would do: the decision, the program, the record, the requests."""
-    situation = Situation(os.environ, command_line.config_files(words))
+    situation = Situation(os.environ, words)
     _heading("Would this run be recorded?")
     console.print("Yes." if situation.decision.on else "No.")
     console.print(facts(source_rows(sources(situation.decision))))
@@ -50,11 +50,7 @@ def _heading(text: str) -> None:
 
 
 def _session(situation: Situation, words: list[str]) -> Session:
-    targets = command_line.targets(
-        words,
-        default_protocol=situation.default_protocol(command_line.loaded_config(words)),
-        posixly_correct="POSIXLY_CORRECT" in situation.variables,
-    )
+    targets = situation.targets(words)
     known = installation_id.read(situation.home) if situation.home else None
     unknown: list[Optional[str]] = [None for _ in targets]
     return session.build(known or "(made at the end of the first run)", host.operating_system(), targets, unknown)
