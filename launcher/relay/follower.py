@@ -8,7 +8,10 @@ import select
 import sys
 import termios
 
-assert sys.platform != "win32"
+assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+# ruff: noqa: E402
+
+from launcher.relay.descriptors import pipe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from launcher.relay.routes import Route
 
 _CHUNK = 1 << 16
-# No less than a pipe, a socket or a pty holds: what comes after that much was written after the child's end.
+# No less than a pipe, a socket or a pty holds: what comes after that much was written later.
 _FULL_BUFFER = 1 << 20
 _REPORT_LIMIT = 1 << 14
 
@@ -58,25 +61,27 @@ class Follower:
     """A thread that copies one route, with plain blocking reads and writes: back-pressure is the kernel's.
 
     A thread for each, so that a reader who leaves one stream unread holds up neither the other nor an order.
-    `ending` is the reading end of a pipe, whose other end is closed when the child has ended.
     """
 
-    __slots__ = ("_drained", "_ending", "_over", "_route", "_watcher", "is_over")
+    __slots__ = ("_answered", "_ask", "_asked", "_asks", "_news", "_over", "_route", "_watcher", "is_over")
 
-    def __init__(self, route: Route, watcher: Watcher, ending: int) -> None:
+    def __init__(self, route: Route, watcher: Watcher) -> None:
         self._route = route
         self._watcher = watcher
-        self._ending = ending
-        self._drained = _thread.allocate_lock()
-        self._over = _thread.allocate_lock()
-        self._drained.acquire()
-        self._over.acquire()
+        self._asks, self._ask = pipe()  # a byte for each time that it is to say when it has drained
+        self._asked = self._answered = 0
+        self._news = _locked()  # released with each answer, and at the end
+        self._over = _locked()  # released at the end
         self.is_over = False
         _thread.start_new_thread(self._run, ())
 
-    def wait_until_drained(self) -> None:
-        """Wait until all that the child wrote before it ended has gone on."""
-        self._drained.acquire()
+    def drain(self, seconds: float = -1) -> None:
+        """Wait until all that has been written so far has gone on; for so many seconds at most, if given."""
+        self._asked += 1
+        os.write(self._ask, b".")
+        while self._answered < self._asked and not self.is_over:
+            if not self._news.acquire(True, seconds):
+                return
 
     def wait_until_over(self) -> None:
         """Wait until nobody can write to this route any more, or nobody reads it."""
@@ -84,49 +89,44 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            self._copy_until_ending()
-            self._drain()
-            self._drained.release()
             self._copy()
         except (OSError, EOFError, termios.error):
             pass  # either side has gone; by our closing, the other learns it
-        self.is_over = True
         self._close()
-        if self._drained.locked():
-            self._drained.release()
+        self.is_over = True
+        self._tell()
         self._over.release()
-
-    def _copy_until_ending(self) -> None:
-        poller = self._poller()
-        poller.register(self._ending, 0)
-        while True:
-            ready = {number for number, _ in poller.poll()}
-            self._check_reader(ready)
-            if self._ending in ready:
-                return
-            self._pass_on()
 
     def _copy(self) -> None:
         poller = self._poller()
         while True:
-            self._check_reader({number for number, _ in poller.poll()})
-            self._pass_on()
+            ready = {number for number, _ in poller.poll()}
+            if self._route.sink in ready:
+                raise BrokenPipeError
+            if self._asks in ready:
+                asked = len(os.read(self._asks, 1 << 10))
+                self._drain()
+                self._answered += asked
+                self._tell()
+            else:
+                self._pass_on()
+
+    def _tell(self) -> None:
+        if self._news.locked():
+            self._news.release()
 
     def _poller(self) -> select.poll:
         poller = select.poll()
         poller.register(self._route.source, select.POLLIN)
+        poller.register(self._asks, select.POLLIN)
         # For no event but the loss of the reader: the child must learn of it now, not two writes later.
         # Not elsewhere: macOS cannot poll every terminal.
         if self._route.watched and sys.platform == "linux":
             poller.register(self._route.sink, 0)
         return poller
 
-    def _check_reader(self, ready: set[int]) -> None:
-        if self._route.sink in ready:
-            raise BrokenPipeError
-
     def _drain(self) -> None:
-        """Pass on what is there now. All that the child wrote is, even where others write on for ever."""
+        """Pass on what is there now, and no more than that where somebody writes on for ever."""
         if self._route.terminal is not None:
             self._route.terminal.pass_on_settings()
         poller = select.poll()
@@ -155,6 +155,12 @@ class Follower:
                 pass  # the terminal is gone
         os.close(self._route.source)
         os.close(self._route.sink)
+
+
+def _locked() -> _thread.LockType:
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    return lock
 
 
 def _write_all(sink: int, data: bytes) -> None:

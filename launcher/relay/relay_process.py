@@ -4,9 +4,9 @@ It is in the caller's process group and serves as its canary: a signal that reac
 When the launcher is killed, it ends the child, as that signal would have; when a grandchild still holds the
 output at the end, it lives on until that is served.
 
-The launcher gives orders, one a line: the child's process id, then ASK at any time, then CHILD_ENDED. Back
-come the numbers of signals as they arrive, and ANSWERED after each ASK; after CHILD_ENDED, when all is
-drained, STAYS or LEAVES, and then the observer's report, to the end.
+The launcher gives orders, one a line: the child's process id, then ASK and DRAIN at any time, in the end
+CHILD_ENDED. Back come the numbers of signals as they arrive; ANSWERED after each ASK and each DRAIN; after
+CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the observer's report, to the end.
 """
 
 from __future__ import annotations
@@ -44,11 +44,14 @@ _UNHEARD = {
 }
 
 _ASK = b"?"
+_DRAIN = b"!"
 _CHILD_ENDED = b"."
 _ANSWERED = b"\0"
 _STAYS, _LEAVES = b"\xfe", b"\xff"  # above every signal's number
 # It answers at once, unless it was stopped along with its group.
 _ANSWER_MILLISECONDS = 1000
+# A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
+_DRAIN_SECONDS = 0.1
 _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a group
 
 
@@ -80,15 +83,13 @@ class RelayProcess:
 
         The kernel gives it to every member before any of them can go on, so the answer is certain.
         """
-        heard = self._ask()
+        heard = self._ask(_ASK)
         if number == _signal.SIGCONT and number not in heard:
             # It may have been stopped with the whole group. What it hears of this is none of the group's.
             _send(self.pid, number)
-            self._ask()
-        # The kernel tells the relay process first: what it has heard may be on its way to us.
-        now, pending = time.monotonic(), _signal.sigpending()
-        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
-        self._heard += [(other, now + _ON_ITS_WAY) for other in heard]
+            self._ask(_ASK)
+        self._remember(heard)
+        pending = _signal.sigpending()
         for echo in self._heard:
             if echo[0] == number:
                 # Two signals may have become one there, which are still two here.
@@ -96,6 +97,16 @@ class RelayProcess:
                     self._heard.remove(echo)
                 return True
         return False
+
+    def drain(self) -> None:
+        """Have what the child has written so far passed on, before the shell writes something."""
+        self._remember(self._ask(_DRAIN))
+
+    def _remember(self, heard: bytes) -> None:
+        """The kernel tells the relay process first: what that has heard may be on its way to us."""
+        now, pending = time.monotonic(), _signal.sigpending()
+        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
+        self._heard += [(number, now + _ON_ITS_WAY) for number in heard]
 
     def finish(self) -> bytes:
         """Wait until what the child wrote has gone on; return the observer's report."""
@@ -116,9 +127,9 @@ class RelayProcess:
         except OSError:
             pass  # somebody has killed it
 
-    def _ask(self) -> bytes:
-        """The numbers of the signals that it has heard of since it was asked last."""
-        self._order(_ASK)
+    def _ask(self, order: bytes) -> bytes:
+        """Have an order answered. Returns the numbers of the signals heard of since the last answer."""
+        self._order(order)
         self._unanswered += 1
         poller = select.poll()
         poller.register(self.answers, select.POLLIN)
@@ -145,8 +156,7 @@ def _serve(
             route.terminal.real = route.sink
     child: list[int] = []
     watcher = Watcher(observer)
-    ending, child_lives = pipe()
-    followers = [Follower(route, watcher, ending) for route in routes]
+    followers = [Follower(route, watcher) for route in routes]
     _listen_for_signals(routes, answers, child)
     os.write(ready, b"!")
     os.close(ready)
@@ -154,6 +164,10 @@ def _serve(
     ended = False
     for order in _orders(orders):
         if order == _ASK:
+            os.write(answers, _ANSWERED)
+        elif order == _DRAIN:
+            for follower in followers:
+                follower.drain(_DRAIN_SECONDS)
             os.write(answers, _ANSWERED)
         elif order == _CHILD_ENDED:
             ended = True
@@ -163,9 +177,8 @@ def _serve(
     _signal.set_wakeup_fd(-1)
     if child and not ended:
         _send(child[0], _signal.SIGKILL)  # the launcher was killed, in place of the program
-    os.close(child_lives)
     for follower in followers:
-        follower.wait_until_drained()
+        follower.drain()
     if ended:
         stays = any(not follower.is_over for follower in followers)
         os.write(answers, (_STAYS if stays else _LEAVES) + watcher.report())

@@ -5,7 +5,7 @@ import signal
 import stat
 import sys
 
-assert sys.platform != "win32"
+assert sys.platform == "linux"
 
 
 def kinds(path: str) -> None:
@@ -37,28 +37,21 @@ def surroundings() -> None:
         b"nice %d" % os.nice(0),
         b"umask %o" % os.umask(0),
         b"session %d" % os.getsid(0),
-        b"group %d" % os.getpgrp(),
         b"files " + b" ".join(sorted(os.listdir(b"/proc/self/fd"))),
     ]
     try:
         facts.append(b"cwd " + os.getcwdb())
     except OSError as error:
         facts.append(b"cwd " + os.fsencode(str(error.strerror)))
-    for name in ("environ", "cmdline", "limits", "status"):
-        facts += _read(f"/proc/self/{name}").splitlines()
-    passing = (
-        b"Pid:",
-        b"NSpid",
-        b"PPid",
-        b"Tgid",
-        b"Vm",
-        b"Rss",
-        b"voluntary",
-        b"nonvoluntary",
-        b"Cpus",
-        b"NStgid",
-    )
-    os.write(1, b"\n".join(fact for fact in facts if not fact.startswith(passing)))
+    facts += _read("/proc/self/limits").splitlines()
+    inherited = (b"Umask", b"Uid", b"Gid", b"Groups", b"Cap", b"NoNewPrivs", b"SigBlk", b"SigIgn", b"SigCgt")
+    facts += [line for line in _read("/proc/self/status").splitlines() if line.startswith(inherited)]
+    os.write(1, b"\n".join(facts))
+
+
+def arguments(*_: str) -> None:
+    """Print our command line as the kernel has it."""
+    os.write(1, _read("/proc/self/cmdline"))
 
 
 def _read(path: str) -> bytes:

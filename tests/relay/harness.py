@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+assert sys.platform == "linux"
+
 HERE = Path(__file__).parent
 DIRECT: list[str] = []
 INHERIT = [sys.executable, "-I", "-S", str(HERE / "driver.py"), "inherit"]

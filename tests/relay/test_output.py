@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
+# ruff: noqa: E402
+
 from .harness import (
     DIRECT,
     INHERIT,
@@ -26,8 +29,6 @@ from .harness import (
     state,
     wait_for,
 )
-
-assert sys.platform != "win32"
 
 AWKWARD = (
     bytes(range(256))

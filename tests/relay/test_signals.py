@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
+# ruff: noqa: E402
+
 from .harness import (
     INHERIT,
     PATIENCE,
@@ -25,8 +28,6 @@ from .harness import (
     state,
     wait_for,
 )
-
-assert sys.platform != "win32"
 
 CATCHABLE = [
     "HUP",
