@@ -18,9 +18,10 @@ from .harness import PATIENCE, RELAY, assert_same, child, outcome
 
 
 def surroundings(way: list[str], **options: Any) -> bytes:
-    done = subprocess.run(way + child("surroundings"), stdout=subprocess.PIPE, timeout=PATIENCE, **options)
-    assert done.returncode == 0
-    return done.stdout
+    with subprocess.Popen(way + child("surroundings"), stdout=subprocess.PIPE, **options) as process:
+        facts: bytes = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0
+    return facts
 
 
 @pytest.mark.parametrize(
