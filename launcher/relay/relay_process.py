@@ -81,7 +81,8 @@ class RelayProcess:
     def reached_group(self, number: int) -> bool:
         """Whether a signal that the launcher got went to its whole group.
 
-        The kernel gives it to every member before any of them can go on, so the answer is certain.
+        Asked rather than waited for, so that no load of the machine makes the answer wrong: Linux signals
+        the younger members of a group first, and a process hears its signals before it reads on.
         """
         heard = self._ask(_ASK)
         if number == _signal.SIGCONT and number not in heard:
@@ -103,7 +104,7 @@ class RelayProcess:
         self._remember(self._ask(_DRAIN))
 
     def _remember(self, heard: bytes) -> None:
-        """The kernel tells the relay process first: what that has heard may be on its way to us."""
+        """What the relay process has heard may still be on its way to us, or wait here to be taken."""
         now, pending = time.monotonic(), _signal.sigpending()
         self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
         self._heard += [(number, now + _ON_ITS_WAY) for number in heard]
@@ -122,10 +123,7 @@ class RelayProcess:
         return report
 
     def _order(self, order: bytes) -> None:
-        try:
-            os.write(self.orders, order + b"\n")
-        except OSError:
-            pass  # somebody has killed it
+        _tell(self.orders, order + b"\n")
 
     def _ask(self, order: bytes) -> bytes:
         """Have an order answered. Returns the numbers of the signals heard of since the last answer."""
@@ -158,17 +156,17 @@ def _serve(
     watcher = Watcher(observer)
     followers = [Follower(route, watcher) for route in routes]
     _listen_for_signals(routes, answers, child)
-    os.write(ready, b"!")
+    os.write(ready, b"!")  # the end of the file without it means that there is no relay
     os.close(ready)
 
     ended = False
     for order in _orders(orders):
         if order == _ASK:
-            os.write(answers, _ANSWERED)
+            _tell(answers, _ANSWERED)
         elif order == _DRAIN:
             for follower in followers:
                 follower.drain(_DRAIN_SECONDS)
-            os.write(answers, _ANSWERED)
+            _tell(answers, _ANSWERED)
         elif order == _CHILD_ENDED:
             ended = True
             break
@@ -181,7 +179,7 @@ def _serve(
         follower.drain()
     if ended:
         stays = any(not follower.is_over for follower in followers)
-        os.write(answers, (_STAYS if stays else _LEAVES) + watcher.report())
+        _tell(answers, (_STAYS if stays else _LEAVES) + watcher.report())
     os.close(answers)
     for follower in followers:
         follower.wait_until_over()
@@ -224,3 +222,10 @@ def _send(process: int, number: int) -> None:
         os.kill(process, number)
     except OSError:
         pass  # it has ended
+
+
+def _tell(listener: int, words: bytes) -> None:
+    try:
+        os.write(listener, words)
+    except OSError:
+        pass  # somebody has killed it, which is seen where we read
