@@ -13,6 +13,6 @@ else:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from launcher.relay.ended import Observer
+    from launcher.relay.ended import Observer as Observer
 
-__all__ = ["Ended", "Observer", "end_like", "run"]
+__all__ = ["Ended", "end_like", "run"]

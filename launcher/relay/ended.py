@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         def feed(self, data: bytes) -> None: ...
 
         def report(self) -> bytes:
-            """Its findings, a few KiB at most."""
+            """Its findings. More than 16 KiB of them are dropped."""
 
 
 class Ended:

@@ -65,7 +65,7 @@ def run(
         relay = RelayProcess(routes, observer)
         early = _signal.sigpending() & holdable_signals()
         child, failure = _spawn(program, argv, environment, routes, relay.ready)
-    except OSError:
+    except Exception:  # whatever it was: the program runs
         status = _run_in_place(program, argv, environment)
         return Ended(status, report=b"", ran=False, stderr=stderr)
     relay.child_started(child)

@@ -38,13 +38,13 @@ def open_routes(inherit_terminal: bool) -> list[Route]:
 
     Two descriptors on one thing share a route, so that what is written to them keeps its order.
     """
-    routes: dict[tuple[int, int, int], Route] = {}
+    routes: dict[tuple[int, ...], Route] = {}
     for number in (1, 2):
         try:
             status = os.fstat(number)
-            thing = (status.st_dev, status.st_ino, status.st_rdev)
             if not _is_relayed(number, status.st_mode, inherit_terminal):
                 continue
+            thing = _identity(number, status)
             if thing in routes:
                 routes[thing].numbers.append(number)
             else:
@@ -61,6 +61,15 @@ def _is_relayed(number: int, mode: int, inherit_terminal: bool) -> bool:
     if stat.S_ISCHR(mode):
         return not inherit_terminal and os.isatty(number)
     return stat.S_ISSOCK(mode) and _is_stream(number)
+
+
+def _identity(number: int, status: os.stat_result) -> tuple[int, ...]:
+    """Equal for two descriptors on one thing."""
+    try:
+        os.tcgetpgrp(number)
+    except OSError:
+        return (status.st_dev, status.st_ino, status.st_rdev)
+    return ()  # the controlling terminal, whose files are several: /dev/tty, and its own
 
 
 def _open_route(number: int, mode: int) -> Route:

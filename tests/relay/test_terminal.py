@@ -66,6 +66,16 @@ def test_settings_size_and_nature_are_the_terminals_on_each_descriptor() -> None
     assert b"33 121" in assert_same(scenario)[1]
 
 
+def test_two_names_of_one_terminal_keep_their_order() -> None:
+    def scenario(way: list[str]) -> tuple[int, bytes]:
+        with Terminal() as terminal:
+            return shown_by(
+                ["/bin/sh", "-c", 'exec "$@" 2>/dev/tty', "-", *way, *child("take_turns")], terminal
+            )
+
+    assert assert_same(scenario)[1].split() == [b"%d" % number for number in range(2000)]
+
+
 def test_pixels_are_part_of_the_size() -> None:
     script = (
         "import fcntl, os, termios; os.write(1, fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)).hex().encode())"
