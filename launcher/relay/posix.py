@@ -157,7 +157,7 @@ def _follow(child: int, relay: RelayProcess) -> int:
             # The whole group was stopped, and we alone continued: then so is the child, now.
             if _signal.SIGCONT in _signal.sigpending() and _take_next({_signal.SIGCONT}, child, relay):
                 continue
-            relay.drain()
+            relay.drain_before_stop()
             _stop_by(os.WSTOPSIG(status))
         elif changed:
             return status

@@ -84,30 +84,36 @@ class RelayProcess:
         Asked rather than waited for, so that no load of the machine makes the answer wrong: Linux signals
         the younger members of a group first, and a process hears its signals before it reads on.
         """
-        heard = self._ask(_ASK)
-        if number == _signal.SIGCONT and number not in heard:
-            # It may have been stopped with the whole group. What it hears of this is none of the group's.
+        self._ask(_ASK)
+        if number == _signal.SIGCONT and (self._unanswered or not self._has_heard(number)):
+            # It was stopped with the whole group, and may not have been continued with it. What it hears of
+            # this is none of the group's, and what it heard before that stop is over.
             _send(self.pid, number)
             self._ask(_ASK)
-        self._remember(heard)
-        pending = _signal.sigpending()
-        for echo in self._heard:
-            if echo[0] == number:
-                # Two signals may have become one there, which are still two here.
-                if number not in pending:
-                    self._heard.remove(echo)
-                return True
-        return False
+            self._forget(number)
+        reached = self._has_heard(number)
+        self._settle(number)
+        return reached
 
-    def drain(self) -> None:
+    def drain_before_stop(self) -> None:
         """Have what the child has written so far passed on, before the shell writes something."""
-        self._remember(self._ask(_DRAIN))
+        self._ask(_DRAIN)
+        self._forget(_signal.SIGCONT)  # as the kernel does: a stop takes back a SIGCONT not taken yet
 
-    def _remember(self, heard: bytes) -> None:
-        """What the relay process has heard may still be on its way to us, or wait here to be taken."""
-        now, pending = time.monotonic(), _signal.sigpending()
-        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
-        self._heard += [(number, now + _ON_ITS_WAY) for number in heard]
+    def _settle(self, number: int) -> None:
+        """One signal of this number is dealt with."""
+        # Two of them may have become one in the relay process, and be two here still.
+        if number not in _signal.sigpending():
+            for echo in self._heard:
+                if echo[0] == number:
+                    self._heard.remove(echo)
+                    break
+
+    def _has_heard(self, number: int) -> bool:
+        return any(heard == number for heard, _ in self._heard)
+
+    def _forget(self, number: int) -> None:
+        self._heard = [echo for echo in self._heard if echo[0] != number]
 
     def finish(self) -> bytes:
         """Wait until what the child wrote has gone on; return the observer's report."""
@@ -125,8 +131,8 @@ class RelayProcess:
     def _order(self, order: bytes) -> None:
         _tell(self.orders, order + b"\n")
 
-    def _ask(self, order: bytes) -> bytes:
-        """Have an order answered. Returns the numbers of the signals heard of since the last answer."""
+    def _ask(self, order: bytes) -> None:
+        """Have an order answered, and note which signals it has heard of since its last answer."""
         self._order(order)
         self._unanswered += 1
         poller = select.poll()
@@ -138,7 +144,10 @@ class RelayProcess:
                 break  # somebody has killed it
             self._unanswered -= piece.count(_ANSWERED)
             said += piece
-        return said.replace(_ANSWERED, b"")
+        # What it has heard may still be on its way to us, or wait here to be taken.
+        now, pending = time.monotonic(), _signal.sigpending()
+        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
+        self._heard += [(number, now + _ON_ITS_WAY) for number in said.replace(_ANSWERED, b"")]
 
 
 def _serve(
