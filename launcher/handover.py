@@ -18,6 +18,8 @@ else:
 
 # CPython changes these before our first line runs; the program must find them as the caller set them.
 _CHANGED_BY_PYTHON = ("SIGINT", "SIGPIPE", "SIGXFSZ")
+# What PEP 538 may add to the environment.
+_COERCIONS = (b"LC_CTYPE=C.UTF-8", b"LC_CTYPE=C.utf8", b"LC_CTYPE=UTF-8")
 # Shells that never ignore SIGPIPE for themselves: what they ignore, they mean for their commands.
 _SHELLS = ("bash", "dash")
 
@@ -80,13 +82,9 @@ def _environment_entries() -> list[bytes]:
         return _read_whole("/proc/self/environ").split(b"\0")
     except OSError:
         entries = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in os.environ.items()]
-    if sys.platform == "win32":
-        return entries
-    return [entry for entry in entries if not (_locale_is_c() and entry in _COERCED)]
-
-
-# Where there is no /proc, what PEP 538 added is told from what the caller set by its effect alone.
-_COERCED = (b"LC_CTYPE=C.UTF-8", b"LC_CTYPE=C.utf8", b"LC_CTYPE=UTF-8")
+    # No /proc here: what Python added can only be guessed from the locale that makes it do so.
+    added = _COERCIONS if _locale_is_c() and sys.platform != "win32" else ()
+    return [entry for entry in entries if entry not in added]
 
 
 def _locale_is_c() -> bool:

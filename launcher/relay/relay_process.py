@@ -158,9 +158,6 @@ def _serve(
 
     let_go([orders, answers, ready, *(end for route in routes for end in (route.source, route.sink))])
     os.chdir("/")  # it may outlive the run, and must keep no file system busy
-    for route in routes:
-        if route.terminal is not None:
-            route.terminal.real = route.sink
     child: list[int] = []
     watcher = Watcher(observer)
     followers = [Follower(route, watcher) for route in routes]

@@ -29,6 +29,8 @@ class Route:
         self.child_end = child_end
         self.sink = duplicate(number)
         self.terminal = terminal  # the second pty, if this is the way to a terminal
+        if terminal is not None:
+            terminal.real = self.sink  # the descriptor that stays ours
         # A named FIFO may lose one reader and find another; of anything else, a lost reader is lost for good.
         self.watched = not _is_named_fifo(number)
 
