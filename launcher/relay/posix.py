@@ -151,37 +151,38 @@ def _pass_on_early(early: set[int], child: int, relay: RelayProcess) -> None:
 def _follow(child: int, relay: RelayProcess) -> int:
     """Do as the child does, and have it get what we get, until it has ended. Returns its wait status."""
     awaited = holdable_signals() | {_signal.SIGCHLD}
+    stopped_by = 0
     while True:
-        changed, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+        changed, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if changed and os.WIFSTOPPED(status):
-            # The whole group was stopped, and we alone continued: then so is the child, now.
-            if _signal.SIGCONT in _signal.sigpending() and _take_next({_signal.SIGCONT}, child, relay):
-                continue
             relay.drain_before_stop()
-            _stop_by(os.WSTOPSIG(status))
+            stopped_by = os.WSTOPSIG(status)
+        elif changed and os.WIFCONTINUED(status):
+            stopped_by = 0
         elif changed:
             return status
-        else:
+        elif not stopped_by:
             _take_next(awaited, child, relay)
+        elif _signal.SIGCONT in _signal.sigpending():
+            # To the group, and the child may go on already; or to us alone, and then it goes on now.
+            _take_next({_signal.SIGCONT}, child, relay)
+        else:
+            _stop_by(stopped_by)
+            stopped_by = 0
 
 
-def _take_next(awaited: set[int], child: int, relay: RelayProcess) -> bool:
-    """Wait for a signal, and give it to the child, unless it has had it along with the group.
-
-    Returns whether it was given to the child.
-    """
+def _take_next(awaited: set[int], child: int, relay: RelayProcess) -> None:
+    """Wait for a signal, and give it to the child, unless it has had it along with the group."""
     number, sender = _wait_for_signal(awaited)
     if number == _signal.SIGCHLD:
-        return False
+        return
     reached_group = relay.reached_group(number)
     if reached_group and os.getpgid(child) == os.getpgrp():
-        return False
-    if sender == child:
-        if not reached_group and os.getppid() > 1:
-            os.kill(os.getppid(), number)  # a program that signals its parent means ours
-        return False
-    os.kill(child, number)
-    return True
+        return
+    if sender != child:
+        os.kill(child, number)
+    elif not reached_group and os.getppid() > 1:
+        os.kill(os.getppid(), number)  # a program that signals its parent means ours
 
 
 if sys.platform == "linux":
