@@ -234,9 +234,7 @@ def _checked(word: str) -> str:
 # What chef-run checks before it looks at the targets.
 
 
-def _check_loading(
-    arguments: Sequence[str], isfile: Callable[[str], bool], access: Callable[[str, int], bool]
-) -> None:
+def _check_loading(arguments: Sequence[str], isfile: Callable[[str], bool], access: Callable[[str, int], bool]) -> None:
     if any(flag in arguments for flag in LOADING):
         path = loaded_config(arguments)
         if path is None or not isfile(path) or not access(path, os.R_OK):
@@ -292,9 +290,7 @@ def _expanded(name: str) -> list[str]:
         ranges = [re.search(RANGE, one) for one in names]
         if None in ranges:
             return names
-        names = [
-            f"{found[1]}{step}{found[4]}" for found in ranges if found for step in _steps(found[2], found[3])
-        ]
+        names = [f"{found[1]}{step}{found[4]}" for found in ranges if found for step in _steps(found[2], found[3])]
         if not 0 < len(names) <= MOST_EXPANDED:
             raise Refused
     raise Refused
@@ -445,6 +441,4 @@ def _target(host: str, transport: str) -> Target:
 
     name = _lower(host).encode()
     # SHA-1 is how chef-run's own payload names a host: a key to look up, never stored and never sent.
-    return Target(
-        hashlib.sha256(name).hexdigest(), hashlib.sha1(name, usedforsecurity=False).hexdigest(), transport
-    )
+    return Target(hashlib.sha256(name).hexdigest(), hashlib.sha1(name, usedforsecurity=False).hexdigest(), transport)

@@ -40,9 +40,7 @@ def main() -> None:
     report({name: median(lambda c=command: through_pipe(c), STARTS) for name, command in starts.items()})  # type: ignore[misc]
 
 
-def compare(
-    title: str, through: Callable[[list[str]], float], command: list[str], script: list[str] | None
-) -> None:
+def compare(title: str, through: Callable[[list[str]], float], command: list[str], script: list[str] | None) -> None:
     ways = {"plain": command, "relay": RELAY + command}
     if script:
         ways["script -qefc"] = [*script, " ".join(map(quoted, command)), "/dev/null"]

@@ -51,9 +51,7 @@ class Demo:
 
     def sessions(self) -> list[dict[str, Any]]:
         """What is waiting to be sent."""
-        return [
-            json.loads(path.read_text(encoding="utf-8")) for path in self.telemetry.glob("session-*.json")
-        ]
+        return [json.loads(path.read_text(encoding="utf-8")) for path in self.telemetry.glob("session-*.json")]
 
     def arrived(self) -> list[str]:
         """The body of each request that the collector got."""

@@ -292,11 +292,7 @@ def expand_ranges(word: str) -> list[str]:
         return [word]
     found = ranges[-1]
     values = range_values(*found.groups())
-    names = [
-        name
-        for value in values
-        for name in expand_ranges(word[: found.start()] + value + word[found.end() :])
-    ]
+    names = [name for value in values for name in expand_ranges(word[: found.start()] + value + word[found.end() :])]
     if len(names) > MOST_TARGETS_IN_A_RANGE:
         raise Crash("The range names too many targets.")
     return names
@@ -633,16 +629,12 @@ def perform(argv: list[str], home: str, settings: dict[str, str], display: Silen
     began = time.monotonic()
     display.step("Packaging cookbook...", "Packaging cookbook... done!")
     packed = time.monotonic()
-    payload.action(
-        "GenerateCookbookFromResource" if is_resource else "GenerateCookbookFromRecipe", packed - began
-    )
+    payload.action("GenerateCookbookFromResource" if is_resource else "GenerateCookbookFromRecipe", packed - began)
     policy = "Generating local policyfile..."
     display.step(policy, f"{policy} exporting...", f"{policy} exporting... done!")
     payload.action("GenerateLocalPolicy", time.monotonic() - packed)
     plural = "s" if len(targets) > 1 else ""
-    display.start(
-        f"Applying {task} from {'resource' if is_resource else 'recipe'} to target{plural}.", targets
-    )
+    display.start(f"Applying {task} from {'resource' if is_resource else 'recipe'} to target{plural}.", targets)
     failures = apply(task, targets, display, payload)
     display.end(ok=not failures)
     if failures and len(targets) > 1:

@@ -199,6 +199,18 @@ def test_ctrl_c_in_a_terminal_ends_the_run_as_it_ends_chef_run(
     assert len(home.sessions()) == 1
 
 
+def test_a_terminal_hung_up_at_the_end_of_the_output_changes_neither_the_exit_code_nor_the_record(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.write_text("#!/bin/sh\necho done\nexit 7\n")
+    for _ in range(10):
+        terminal = launcher.on_a_terminal("exec", "web01", "a", "b")
+        terminal.expect(pexpect.EOF)
+        terminal.close()  # which sends SIGHUP as well
+        assert (terminal.exitstatus, terminal.signalstatus) == (7, None)
+    assert len(home.sessions()) == 10
+
+
 def test_a_symlink_of_another_name_is_exec(tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program) -> None:
     alias = tmp_path / "chef-run"
     alias.symlink_to(launcher.path)

@@ -74,8 +74,8 @@ def run(
     _pass_on_early(early, child, relay)
     status = _follow(child, relay)
     ran = not os.read(failure, 1)
-    _take_signals_ourselves()
-    report = relay.finish()
+    # Held until the output has gone on: whoever has read it to its end may hang up the terminal at once.
+    report = relay.finish(unread=_take_signals_ourselves)
     _hold_again()
     thinking.acquire()
     return Ended(status, report=report, ran=ran, stderr=stderr)
@@ -128,7 +128,7 @@ def _start(meanwhile: Callable[[], None]) -> _thread.LockType:
     def think() -> None:
         try:
             meanwhile()
-        except BaseException:  # noqa: S110 - nothing that goes wrong in it may be noticed
+        except BaseException:
             pass
         finally:
             done.release()
@@ -213,7 +213,7 @@ def _stop_by(number: int) -> None:
 
 
 def _take_signals_ourselves() -> None:
-    """The child has ended, and its signals with it; what comes now, while the output drains, is for us."""
+    """The child has ended, and its signals with it; what comes now, while nobody reads its output, is for us."""
     held = holdable_signals()
     for number in _signal.sigpending() & held:
         _signal.sigwait({number})

@@ -50,6 +50,8 @@ _ANSWERED = b"\0"
 _STAYS, _LEAVES = b"\xfe", b"\xff"  # above every signal's number
 # It answers at once, unless it was stopped along with its group.
 _ANSWER_MILLISECONDS = 1000
+# What a terminal or a pipe holds is read in less than that, by whoever reads at all.
+_DRAIN_MILLISECONDS = 250
 # A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
 _DRAIN_SECONDS = 0.1
 _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a group
@@ -115,9 +117,14 @@ class RelayProcess:
     def _forget(self, number: int) -> None:
         self._heard = [echo for echo in self._heard if echo[0] != number]
 
-    def finish(self) -> bytes:
-        """Wait until what the child wrote has gone on; return the observer's report."""
+    def finish(self, unread: Callable[[], None]) -> bytes:
+        """Wait until what the child wrote has gone on; return the observer's report.
+
+        `unread` is called when that takes so long that nobody can be reading.
+        """
         self._order(_CHILD_ENDED)
+        if not self._poller().poll(_DRAIN_MILLISECONDS):
+            unread()
         said = b""
         while not said.endswith((_STAYS, _LEAVES)) and (byte := os.read(self.answers, 1)):
             said = byte
@@ -128,6 +135,11 @@ class RelayProcess:
             os.waitpid(self.pid, 0)
         return report
 
+    def _poller(self) -> select.poll:
+        poller = select.poll()
+        poller.register(self.answers, select.POLLIN)
+        return poller
+
     def _order(self, order: bytes) -> None:
         _tell(self.orders, order + b"\n")
 
@@ -135,8 +147,7 @@ class RelayProcess:
         """Have an order answered, and note which signals it has heard of since its last answer."""
         self._order(order)
         self._unanswered += 1
-        poller = select.poll()
-        poller.register(self.answers, select.POLLIN)
+        poller = self._poller()
         said = b""
         while self._unanswered and poller.poll(_ANSWER_MILLISECONDS):
             piece = os.read(self.answers, 1 << 10)
@@ -150,9 +161,7 @@ class RelayProcess:
         self._heard += [(number, now + _ON_ITS_WAY) for number in said.replace(_ANSWERED, b"")]
 
 
-def _serve(
-    routes: list[Route], observer: Callable[[], Observer], orders: int, answers: int, ready: int
-) -> None:
+def _serve(routes: list[Route], observer: Callable[[], Observer], orders: int, answers: int, ready: int) -> None:
     """The relay process's life. It starts with all signals held."""
     from launcher.relay.follower import Follower, Watcher
 

@@ -60,7 +60,7 @@ def start(program: bytes, argv: list[bytes], environment: Environment) -> Callab
     if sys.platform == "win32":
         signal.signal(signal.SIGBREAK, lambda number, frame: None)
     names_and_values = zip(environment.keys(), environment.values())
-    return subprocess.Popen(  # noqa: S603 - the program that the user asked for, without a shell
+    return subprocess.Popen(
         [os.fsdecode(word) for word in argv],
         executable=os.fsdecode(program),
         env={os.fsdecode(name): os.fsdecode(value) for name, value in names_and_values},

@@ -58,9 +58,7 @@ def option(choose: random.Random) -> str:
 
 def command_line(choose: random.Random) -> dict[str, Any]:
     words = [
-        option(choose)
-        if choose.random() < 0.6
-        else choose.choice(["web01", "directory", "a=b", "-", "--", ""])
+        option(choose) if choose.random() < 0.6 else choose.choice(["web01", "directory", "a=b", "-", "--", ""])
         for _ in range(choose.randint(0, 5))
     ]
     return {"argv": words, "posixly_correct": choose.random() < 0.2}

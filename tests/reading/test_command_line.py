@@ -120,9 +120,7 @@ def test_a_target_that_chef_run_refuses_gives_no_targets_at_all(given: str) -> N
     ],
 )
 def test_an_option_may_be_spelled_in_every_way_that_the_parser_takes(arguments: list[str]) -> None:
-    assert read(*arguments, "web01", *RESOURCE, access=lambda path, mode: True) == hosts(
-        "web01", transport="winrm"
-    )
+    assert read(*arguments, "web01", *RESOURCE, access=lambda path, mode: True) == hosts("web01", transport="winrm")
 
 
 @pytest.mark.parametrize(
@@ -160,9 +158,7 @@ def test_options_end_at_two_dashes_and_with_posixly_correct_at_the_first_positio
     assert read(*late) == hosts("web01", transport="winrm")
     assert read(*late, posixly_correct=True) == []
     assert read("--", "web01", "service", "-p") == hosts("web01")
-    assert read("-p", "winrm", "web01", "service", "-h", posixly_correct=True) == hosts(
-        "web01", transport="winrm"
-    )
+    assert read("-p", "winrm", "web01", "service", "-h", posixly_correct=True) == hosts("web01", transport="winrm")
 
 
 def test_the_protocol_is_that_of_the_url_else_of_the_option_else_of_the_configuration() -> None:
@@ -222,9 +218,7 @@ def test_the_loaded_file_is_the_word_after_the_first_c_wherever_it_stands() -> N
         (["-icf", "--chef-license", "x", "--cookbook-repo-paths=y", "-", "--", "c"], []),
     ],
 )
-def test_every_file_that_could_be_meant_as_configuration_is_found(
-    arguments: list[str], files: list[str]
-) -> None:
+def test_every_file_that_could_be_meant_as_configuration_is_found(arguments: list[str], files: list[str]) -> None:
     assert config_files(arguments) == files
 
 
@@ -239,9 +233,7 @@ WORDS = st.one_of(
     st.text(),
     st.binary().map(os.fsdecode),
     st.lists(
-        st.sampled_from(
-            [*"-=cvhip[]:,@/%?#\n\0", "--", "config", "no-", "[1:3]", "[a:c]", "ssh://", "web", "\udcff"]
-        )
+        st.sampled_from([*"-=cvhip[]:,@/%?#\n\0", "--", "config", "no-", "[1:3]", "[a:c]", "ssh://", "web", "\udcff"])
     ).map("".join),
 )
 

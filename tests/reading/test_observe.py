@@ -80,9 +80,7 @@ def hosts(*names: str) -> list[Target]:
         ("  platform: rocky and more\n  platform version: 9", {}),
     ],
 )
-def test_a_platform_is_read_where_chef_run_names_it_and_nowhere_else(
-    text: str, found: dict[str, str]
-) -> None:
+def test_a_platform_is_read_where_chef_run_names_it_and_nowhere_else(text: str, found: dict[str, str]) -> None:
     assert said(text) == found
     for chunk in (1, 2, 3, 7, 64):
         assert said(text, chunk=chunk) == found
@@ -117,9 +115,7 @@ def test_escape_sequences_and_chunk_boundaries_may_stand_anywhere(data: st.DataO
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.one_of(st.binary(), st.sampled_from([UNSUPPORTED.encode(), NO_PACKAGE.encode(), *ESCAPES])))
-)
+@given(st.lists(st.one_of(st.binary(), st.sampled_from([UNSUPPORTED.encode(), NO_PACKAGE.encode(), *ESCAPES]))))
 def test_any_bytes_leave_only_hashes_and_names_of_the_vocabulary(chunks: list[bytes]) -> None:
     observer = Observer()
     for chunk in chunks:

@@ -106,9 +106,7 @@ def test_of_several_that_could_be_ours_only_the_one_written_last_is_taken(tmp_pa
         pytest.param(lambda folder: written(folder, WEB01, WEB02), id="another host beside ours"),
         pytest.param(lambda folder: written(folder, WEB01, began=STARTED - 2), id="began before us"),
         pytest.param(lambda folder: written(folder, WEB01, began=STARTED - 600), id="began long before us"),
-        pytest.param(
-            lambda folder: written(folder, began=STARTED - 600), id="began before us, without a host"
-        ),
+        pytest.param(lambda folder: written(folder, began=STARTED - 600), id="began before us, without a host"),
         pytest.param(lambda folder: written(folder, WEB01, ended=ENDED - 10), id="ended amid our run"),
         pytest.param(lambda folder: written(folder, WEB01, ended=ENDED + 0.01), id="ended after us"),
         pytest.param(
@@ -244,9 +242,7 @@ def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path) 
 
 def test_errors_txt_of_this_run_is_read_and_kept_and_an_older_one_is_not_believed(tmp_path: Path) -> None:
     errors = tmp_path / "errors.txt"
-    errors.write_text(
-        "Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n"
-    )
+    errors.write_text("Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n")
 
     os.utime(errors, (ENDED, ENDED))
     assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): "freebsd"}

@@ -23,14 +23,9 @@ def canary(choose: random.Random) -> str:
 
 def arguments_and_host(choose: random.Random) -> tuple[list[str], str]:
     host = canary(choose)
-    url = choose.choice(
-        ["{h}", "ssh://{c}:{c}@{h}:22/{c}", "{c}@{h}", "winrm://{c}:{c}@{h}", "{h}?{c}={c}#{c}"]
-    )
+    url = choose.choice(["{h}", "ssh://{c}:{c}@{h}:22/{c}", "{c}@{h}", "winrm://{c}:{c}@{h}", "{h}?{c}={c}#{c}"])
     names = [url.format(h=host, c=canary(choose))]
-    names += [
-        canary(choose) + choose.choice(["", "[1:3]", "/" + canary(choose)])
-        for _ in range(choose.randint(0, 2))
-    ]
+    names += [canary(choose) + choose.choice(["", "[1:3]", "/" + canary(choose)]) for _ in range(choose.randint(0, 2))]
     words = [",".join(names), canary(choose), canary(choose), f"{canary(choose)}={canary(choose)}"]
     for _ in range(choose.randint(0, 3)):
         option = choose.choice(OPTIONS)

@@ -44,8 +44,6 @@ def test_a_recorded_run_gives_the_operating_system_of_each_target(folder: Path, 
     adopted = payload.adopt(str(tmp_path), hosts, started=ended - 1, ended=ended, earlier=())
     failures = payload.failures(str(tmp_path), started=ended - 1, ended=ended)
 
-    expected = [
-        meta["payload_platform_by_sha1"].get(host.sha1) or (meta["unsupported_os_in_text"]) for host in hosts
-    ]
+    expected = [meta["payload_platform_by_sha1"].get(host.sha1) or (meta["unsupported_os_in_text"]) for host in hosts]
     assert platforms(hosts, adopted, findings(observer.report()), failures) == expected
     assert not list(tmp_path.glob("telemetry-payload-*")), "the payload of this run is left"

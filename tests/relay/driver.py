@@ -1,11 +1,12 @@
 """Runs a program through the relay: python -I -S driver.py inherit|relay PROGRAM [ARGUMENT...]
 
 DRIVER_REPORT names a file for the observer's report, DRIVER_MEANWHILE one to be written meanwhile.
-DRIVER_OBSERVER asks for an observer that is "broken" or "failing", DRIVER_LAST_WORDS for kept standard error.
+DRIVER_OBSERVER asks for an observer that is "broken", "failing" or "slow", DRIVER_LAST_WORDS for kept standard error.
 """
 
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
@@ -30,6 +31,8 @@ class Counter:
         self.last = (self.last + data)[-20:]
 
     def report(self) -> bytes:
+        if os.environ.get("DRIVER_OBSERVER") == "slow":
+            time.sleep(0.1)
         return b"%d\0%s" % (self.count, self.last)
 
 

@@ -62,9 +62,7 @@ def test_arguments_arrive_byte_for_byte() -> None:
     words = [b"", b"\xff\xfe", b"two words", b"line\nline", b"x" * 100_000, b"-c", b"\xc3\xa9", b""]
     for environment in ({b"LANG": b"C"}, {b"LC_ALL": b"POSIX"}, {b"LANG": b"C.UTF-8"}):
 
-        def scenario(
-            way: list[str], environment: dict[bytes, bytes] = environment
-        ) -> tuple[int, bytes, bytes]:
+        def scenario(way: list[str], environment: dict[bytes, bytes] = environment) -> tuple[int, bytes, bytes]:
             command = [os.fsencode(word) for word in way + child("arguments")]
             done = subprocess.run([*command, *words], capture_output=True, env=environment, timeout=PATIENCE)
             return done.returncode, done.stdout, done.stderr
@@ -140,9 +138,7 @@ def test_become_takes_our_place_with_all_that_the_caller_gave(tmp_path: Path) ->
     )
     expected, got = direct.communicate()[0].split(b"\n"), wrapped.communicate()[0].split(b"\n")
     assert got[0] == b"%d 1" % wrapped.pid
-    assert [line for line in got[1:] if b"SigQ" not in line] == [
-        line for line in expected[1:] if b"SigQ" not in line
-    ]
+    assert [line for line in got[1:] if b"SigQ" not in line] == [line for line in expected[1:] if b"SigQ" not in line]
 
 
 def test_what_is_imported_before_the_child_runs_is_little() -> None:

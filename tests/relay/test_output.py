@@ -72,9 +72,7 @@ def test_two_descriptors_on_one_pipe_keep_their_order() -> None:
 def test_two_descriptors_on_one_terminal_keep_their_order() -> None:
     def scenario(way: list[str]) -> bytes:
         with Terminal() as terminal:
-            process = subprocess.Popen(
-                way + child("take_turns"), stdout=terminal.theirs, stderr=terminal.theirs
-            )
+            process = subprocess.Popen(way + child("take_turns"), stdout=terminal.theirs, stderr=terminal.theirs)
             terminal.close_theirs()
             terminal.read_to_end()
             process.wait(PATIENCE)
@@ -291,9 +289,7 @@ def test_a_grandchild_neither_holds_up_the_end_nor_loses_its_output(tmp_path: Pa
 
 
 def test_a_grandchild_that_never_stops_writing_does_not_hold_up_the_end() -> None:
-    with started(
-        [*RELAY, *sh("yes & echo $! >&2")], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with started([*RELAY, *sh("yes & echo $! >&2")], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         grandchild = int(process.stderr.readline())
         while process.poll() is None:

@@ -136,9 +136,9 @@ def test_sigpipe_is_as_the_calling_shell_has_it(shell: str) -> None:
     for trap in ("trap '' PIPE", "trap - PIPE", "trap 'echo lost' PIPE"):
 
         def scenario(way: list[str], trap: str = trap) -> bytes:
-            return outcome(
-                [shell, "-c", f'{trap}; "$@"; true', "-", *way, "/bin/grep", "SigIgn", "/proc/self/status"]
-            )[1]
+            return outcome([shell, "-c", f'{trap}; "$@"; true', "-", *way, "/bin/grep", "SigIgn", "/proc/self/status"])[
+                1
+            ]
 
         ignored = int(assert_same(scenario).split()[1], 16) >> (signal.SIGPIPE - 1) & 1
         assert ignored == (trap == "trap '' PIPE")
@@ -233,9 +233,7 @@ def test_an_alarm_that_the_caller_set_reaches_the_child() -> None:
 
     def scenario(way: list[str]) -> int:
         command = [*way, "/bin/sleep", "60"]
-        with subprocess.Popen(
-            command, preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.2)
-        ) as process:
+        with subprocess.Popen(command, preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.2)) as process:
             return process.wait(PATIENCE)
 
     assert assert_same(scenario) == -signal.SIGALRM

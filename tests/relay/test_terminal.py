@@ -69,17 +69,13 @@ def test_settings_size_and_nature_are_the_terminals_on_each_descriptor() -> None
 def test_two_names_of_one_terminal_keep_their_order() -> None:
     def scenario(way: list[str]) -> tuple[int, bytes]:
         with Terminal() as terminal:
-            return shown_by(
-                ["/bin/sh", "-c", 'exec "$@" 2>/dev/tty', "-", *way, *child("take_turns")], terminal
-            )
+            return shown_by(["/bin/sh", "-c", 'exec "$@" 2>/dev/tty', "-", *way, *child("take_turns")], terminal)
 
     assert assert_same(scenario)[1].split() == [b"%d" % number for number in range(2000)]
 
 
 def test_pixels_are_part_of_the_size() -> None:
-    script = (
-        "import fcntl, os, termios; os.write(1, fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)).hex().encode())"
-    )
+    script = "import fcntl, os, termios; os.write(1, fcntl.ioctl(1, termios.TIOCGWINSZ, bytes(8)).hex().encode())"
 
     def scenario(way: list[str]) -> tuple[int, bytes]:
         with Terminal() as terminal:
@@ -380,9 +376,7 @@ def test_a_loop_goes_on_at_ctrl_c_when_the_child_handled_it(way: list[str], tmp_
 @WAYS
 def test_in_the_background_it_prints_and_ends_as_a_job(way: list[str], tmp_path: Path) -> None:
     with bash() as shell:
-        shell.sendline(
-            typed(way, tmp_path, "echo from the background; exit 3") + " & wait $!; echo status $?"
-        )
+        shell.sendline(typed(way, tmp_path, "echo from the background; exit 3") + " & wait $!; echo status $?")
         shell.expect_exact("from the background")
         shell.expect_exact("status 3")
 
@@ -440,3 +434,12 @@ def test_the_real_spinner_turns_as_it_does_without_us() -> None:
 
     status, text = assert_same(scenario)
     assert status == 0 and b"\x1b[?25l" in text and b"done!" in text and b"[24, 80]" in text
+
+
+def test_a_terminal_hung_up_at_the_end_of_the_output_does_not_change_the_exit_code() -> None:
+    """The launcher is still at work when the output has ended; the child that it stands for is not."""
+    with Terminal() as terminal:
+        process = on_terminal(RELAY + sh("echo done; exit 7"), terminal, env={**os.environ, "DRIVER_OBSERVER": "slow"})
+        terminal.close_theirs()
+        assert terminal.read_to_end() == b"done\r\n"
+    assert process.wait(PATIENCE) == 7
