@@ -157,7 +157,9 @@ def _follow(child: int, relay: RelayProcess) -> int:
         if changed and os.WIFSTOPPED(status):
             relay.drain_before_stop()
             stopped_by = os.WSTOPSIG(status)
+            _prepare_to_stop_by(stopped_by)
         elif changed and os.WIFCONTINUED(status):
+            _do_not_stop_by(stopped_by)
             stopped_by = 0
         elif changed:
             return status
@@ -199,17 +201,31 @@ else:
         return _signal.sigwait(awaited), 0
 
 
-def _stop_by(number: int) -> None:
-    """Stop by the signal that has stopped the child, as its shell expects; return when continued.
+def _prepare_to_stop_by(number: int) -> None:
+    """Have the signal that has stopped the child pending, before looking again whether the child is stopped.
 
-    Not before the child has stopped: it may clean up the terminal first, or ignore the signal. Our own copy
-    of a signal that the terminal sent is still pending, or merges with this one: we stop once.
+    In this order no SIGCONT comes too early: the kernel takes a pending stop back with it. Not before the child
+    has stopped: it may clean up the terminal first, or ignore the signal. Our own copy of a signal that the
+    terminal sent is still pending, or merges with this one: we stop once.
     """
-    if number != _signal.SIGSTOP:
+    if number != _signal.SIGSTOP:  # which cannot be held
         _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
-    os.kill(os.getpid(), number)
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
-    _hold_again()
+        os.kill(os.getpid(), number)
+
+
+def _do_not_stop_by(number: int) -> None:
+    """The child goes on again: so do we."""
+    if number in _signal.sigpending():
+        _signal.sigwait({number})
+
+
+def _stop_by(number: int) -> None:
+    """Stop by the signal that has stopped the child, as its shell expects; return when continued."""
+    if number == _signal.SIGSTOP:
+        os.kill(os.getpid(), number)
+    else:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
+        _hold_again()
 
 
 def _take_signals_ourselves() -> None:

@@ -294,7 +294,11 @@ def test_ctrl_z_stops_and_fg_and_bg_go_on(way: list[str], tmp_path: Path) -> Non
         shell.expect_exact(PROMPT)
         shell.sendline("bg")
         shell.expect_exact("deed")
-        # It may have been stopped again for reading by now, or be on its way there: all the same.
+        # It reads in the background, and is stopped for it; not before the shell has seen that is it time for fg.
+        shell.expect_exact(PROMPT)
+        shell.sendline("until jobs -s | grep -q .; do sleep 0.01; done; echo stop''ped")
+        shell.expect_exact("stopped")
+        shell.expect_exact(PROMPT)
         shell.sendline("fg")
         shell.expect_exact("deed")
         shell.sendline("last")
