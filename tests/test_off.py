@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.homes import Home
+from tests.support.mounts import READ_ONLY_HOME, run_with, system_policy
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
 
@@ -93,31 +92,41 @@ def test_off_for_root_in_the_home_of_another_user(home: Home, launcher: Launcher
 
 @pytest.mark.parametrize("used", [False, True])
 def test_off_in_a_home_that_cannot_be_written(home: Home, launcher: Launcher, chef_run: Program, used: bool) -> None:
-    """Root may write whatever the mode says, so that the whole HOME is made read-only here."""
+    """Root may write whatever the mode says, so that the whole HOME is read-only here."""
     chef_run.path.write_text(TELLS_ITS_ID)
     if used:
         home.use()
     before = home.files()
-    read_only = [
-        "unshare",
-        "--mount",
-        "sh",
-        "-c",
-        'mount --bind "$HOME" "$HOME" && mount -o remount,ro,bind "$HOME" && "$@"',
-    ]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*read_only, "-", "true"], env=home.env, check=False).returncode
-    ):
-        pytest.skip("no mount namespaces here")
     for _ in range(2):  # no notice each time either
-        done = subprocess.run([*read_only, "-", launcher.path, "exec"], env=home.env, capture_output=True, check=False)
+        done = run_with(READ_ONLY_HOME, launcher.path, "exec", env=home.env)
         assert (done.returncode, done.stderr) == (0, b"")
-    status = subprocess.run(
-        [*read_only, "-", launcher.path, "status", "--json"], env=home.env, capture_output=True, check=True
-    )
+    status = run_with(READ_ONLY_HOME, launcher.path, "status", "--json", env=home.env)
     assert json.loads(status.stdout)["reason"].endswith("is not writable")
     assert home.files() == before
+
+
+@pytest.mark.parametrize("policy", ["enabled = false", "[telemetry]\nenabled = false\n", "enabled = [", ""])
+def test_the_system_policy_turns_it_off_for_good(
+    home: Home, launcher: Launcher, chef_run: Program, policy: str
+) -> None:
+    launcher.exec("web01", "directory", "/tmp/foo")
+    done = run_with(system_policy(policy), launcher.path, "exec", "web01", "directory", "/tmp/foo", env=home.env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    # A policy that does not parse may say anything: nothing is recorded, and nothing is thrown away.
+    assert len(home.sessions()) == {"": 2, "enabled = [": 1}.get(policy, 0)
+
+
+def test_a_system_policy_that_others_can_write_does_not_count_and_status_says_so(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    mounts = system_policy("enabled = false", mode=0o666)
+    run_with(mounts, launcher.path, "exec", "web01", "directory", "/tmp/foo", env=home.env)
+    assert len(home.sessions()) == 1
+    status = run_with(mounts, launcher.path, "status", "--json", env=home.env)
+    (source,) = [
+        source for source in json.loads(status.stdout)["sources"] if source["name"].startswith("system policy")
+    ]
+    assert source["says"] == "ignored: it must be owned by root and not writable by others"
 
 
 @pytest.mark.parametrize("kind", ["file", "symlink"])
