@@ -65,5 +65,11 @@ class Recording:
         )
         files.make_folder(self.home.folder)
         record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms)
-        spool.store(self.home, record["id"], session.to_bytes(record))
+        try:
+            content = session.to_bytes(record)
+        except session.TooLarge:
+            files.make_folder(self.home.telemetry)
+            spool.count_dropped(self.home)
+            return False
+        spool.store(self.home, record["id"], content)
         return True

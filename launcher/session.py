@@ -25,6 +25,10 @@ class InvalidSession(ValueError):
     """Not a record as the schema has it. The message says which part of the schema, and quotes nothing."""
 
 
+class TooLarge(InvalidSession):
+    """More targets than a session file has room for: some four hundred."""
+
+
 def build(
     installation_id: str,
     host: Mapping[str, str | None],
@@ -90,12 +94,12 @@ def schema() -> dict[str, Any]:
 
 
 def to_bytes(record: Session) -> bytes:
-    """The record as it stands in its file: indented, for people who look. Raises InvalidSession."""
+    """The record as it stands in its file: indented, for people who look. Raises InvalidSession, TooLarge."""
     import json
 
     content = (json.dumps(check(record), indent=2) + "\n").encode()
     if len(content) > LIMIT:
-        raise InvalidSession(f"more than {LIMIT} bytes")
+        raise TooLarge(f"more than {LIMIT} bytes")
     return content
 
 

@@ -85,7 +85,7 @@ def rejected(home: Home) -> list[str]:
 
 
 def dropped(home: Home) -> int:
-    """How many sessions went because there were too many, or because they waited too long."""
+    """How many sessions went unsent: because there were too many, they waited too long, or one was too large."""
     try:
         return os.lstat(home.dropped).st_size
     except OSError:
@@ -93,8 +93,12 @@ def dropped(home: Home) -> int:
 
 
 def _drop(home: Home, path: str) -> None:
-    if not files.remove(path):
-        return
+    if files.remove(path):
+        count_dropped(home)
+
+
+def count_dropped(home: Home) -> None:
+    """Count one session that will never be sent. Never raises."""
     try:
         # A byte for each: appending needs no lock, and cannot be torn.
         descriptor = os.open(home.dropped, os.O_WRONLY | os.O_CREAT | os.O_APPEND | files.O_NOFOLLOW, 0o600)

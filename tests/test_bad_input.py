@@ -153,3 +153,13 @@ def test_a_full_disk_is_silent_and_explained(home: Home, launcher: Launcher, che
     assert (done.returncode, done.stderr) == (0, b"")
     report = json.loads(done.stdout)
     assert (report["disk_full"], report["waiting"]) == (True, 1)
+
+
+def test_a_run_against_more_hosts_than_a_session_holds_is_counted(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexit 3\n")
+    done = launcher.exec(",".join(f"web{number}" for number in range(600)), "directory", "/tmp/foo")
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert home.sessions() == []
+    assert status(launcher)["dropped"] == 1

@@ -105,5 +105,5 @@ def test_a_file_is_indented_and_reads_back_as_the_record() -> None:
 
 def test_a_record_too_large_for_its_file_is_refused() -> None:
     many = [Target("0" * 64, "0" * 40, "ssh")] * 1000
-    with pytest.raises(session.InvalidSession):
+    with pytest.raises(session.TooLarge):
         session.to_bytes(session.build(ID, HOST, many, [None] * 1000))
