@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pexpect
@@ -139,3 +140,14 @@ def test_a_dry_run_of_a_run_that_is_opted_out_shows_no_record(used: Home, launch
 def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher) -> None:
     for command in ("status", "show", "dry-run"):
         assert b"\x1b" not in launcher.run(command).stdout
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["show"], ["dry-run", "web01", "a", "b"]])
+def test_a_home_whose_name_is_not_utf_8_and_looks_like_markup_is_shown(
+    used: Home, launcher: Launcher, command: list[str]
+) -> None:
+    odd = os.fsencode(used.path) + b"[bold]\xff"
+    os.rename(used.path, odd)
+    used.env["HOME"] = os.fsdecode(odd)
+    done = launcher.run(*command)
+    assert (done.returncode, done.stderr) == (0, b"")

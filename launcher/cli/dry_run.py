@@ -6,10 +6,8 @@ import os
 import sys
 from typing import Optional
 
-from rich.markup import escape
-
 from launcher import endpoint, host, installation_id, real, schedule, session
-from launcher.cli.output import console, facts, moment, print_json
+from launcher.cli.output import console, facts, moment, plain, print_json
 from launcher.cli.show import print_requests, waiting
 from launcher.cli.status import source_rows, sources
 from launcher.delivery import obstacle
@@ -26,9 +24,9 @@ def dry_run(words: list[str]) -> None:
 
     _heading("The program that would run")
     try:
-        console.print(escape(real.find(os.environ, situation.config, situation.profile, sys.argv[0])))
+        console.print(plain(real.find(os.environ, situation.config, situation.profile, sys.argv[0])))
     except real.NoChefRun as problem:
-        console.print(f"None: {escape(str(problem))}")
+        console.print(f"None: {plain(str(problem))}")
 
     _heading("The session that would be stored")
     if situation.decision.on:
@@ -40,7 +38,7 @@ def dry_run(words: list[str]) -> None:
     _heading("The requests that would go out now")
     reason = _nothing_goes_out(situation)
     if reason:
-        console.print(f"None: {escape(reason)}.")
+        console.print(f"None: {plain(reason)}.")
     else:
         print_requests(situation, [each.record for each in waiting(situation.home)])
 

@@ -4,9 +4,8 @@ import os
 import time
 
 import typer
-from rich.markup import escape
 
-from launcher.cli.output import console, count, errors
+from launcher.cli.output import console, count, errors, plain
 from launcher.delivery import deliver
 from launcher.transport import Outcome
 
@@ -24,9 +23,9 @@ def flush() -> None:
     elif not delivery.problem:
         console.print("No session waits to be sent.")
     if delivery.problem:
-        errors.print(f"chef-run-launcher: not sent: {escape(delivery.problem)}")
+        errors.print(f"chef-run-launcher: not sent: {plain(delivery.problem)}")
         raise typer.Exit(1)
 
 
 def _tell(session_id: str, outcome: Outcome) -> None:
-    console.print(f"{session_id}  {outcome.result.value} ({escape(outcome.says)})", soft_wrap=True)
+    console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.says)})", soft_wrap=True)

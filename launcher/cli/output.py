@@ -25,8 +25,13 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for what, how in rows:
-        table.add_row(what, escape(how))
+        table.add_row(plain(what), plain(how))
     return table
+
+
+def plain(text: str) -> str:
+    """`text` as it is: no markup in it, and its bytes that are no UTF-8 (in a path, say) in a form that prints."""
+    return escape(text.encode("utf-8", "backslashreplace").decode())
 
 
 def moment(seconds: float) -> str:

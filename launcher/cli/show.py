@@ -5,12 +5,11 @@ import os
 from typing import Annotated, NamedTuple, Optional
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
 from launcher import encode, endpoint, files, session, spool
-from launcher.cli.output import console, count, errors, moment, print_json
+from launcher.cli.output import console, count, errors, moment, plain, print_json
 from launcher.delivery import utc_day
 from launcher.home import Home
 from launcher.session import Session
@@ -35,7 +34,7 @@ def show(
     situation = Situation(os.environ)
     sessions = waiting(situation.home, wanted or "")
     if wanted and not sessions:
-        errors.print(f"chef-run-launcher: no waiting session begins with {escape(repr(wanted))}; `show` lists them")
+        errors.print(f"chef-run-launcher: no waiting session begins with {plain(repr(wanted))}; `show` lists them")
         raise typer.Exit(1)
     if as_json:
         print_json([each.record for each in sessions])
@@ -88,7 +87,7 @@ def _list(home: Optional[Home], sessions: list[Stored]) -> None:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)
     console.print(
-        f"\n{count(len(sessions), 'session')} in {escape(home.telemetry if home else '')}.\n"
+        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry if home else '')}.\n"
         "`show ID` explains one. You may remove any of the files."
     )
 
@@ -122,4 +121,4 @@ def _tree(each: Stored) -> Tree:
 
 def _leaf(tree: Tree, name: str, value: Optional[str], meaning: str) -> None:
     # Two lines: a hash and its meaning do not fit into one of 80 columns.
-    tree.add(f"[bold]{name}[/]  [dim]{meaning}[/]\n{escape(value or 'unknown')}")
+    tree.add(f"[bold]{name}[/]  [dim]{meaning}[/]\n{plain(value or 'unknown')}")
