@@ -13,8 +13,10 @@ import trustme
 
 from tests.support import servers
 from tests.support.homes import Home
+from tests.support.processes import launchers
 from tests.support.programs import Launcher, Program, install_as_chef_run
 from tests.support.recordings import WHY_SKIPPED, Recording, recordings
+from tests.support.waiting import wait_until
 
 STAND_IN = Path(__file__).parent.parent / "scripts" / "stand_in_chef_run.py"
 REPLAY = Path(__file__).parent / "support" / "replay.py"
@@ -26,6 +28,12 @@ def pytest_configure() -> None:
         number = getattr(signal, name, None)
         if number and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_of_ours_is_left_when_the_tests_are_over() -> Iterator[None]:
+    yield
+    wait_until(lambda: not launchers(), "no launcher, relay or sender is left", seconds=40)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import launcher
 from tests.support.homes import Home
 from tests.support.waiting import wait_until
 
@@ -18,6 +20,20 @@ def senders(home: Home) -> list[int]:
         except OSError:  # ended meanwhile, or somebody else's
             continue
         if b"send" in command and f"HOME={home.path}".encode() in environment:
+            found.append(int(folder.name))
+    return found
+
+
+def launchers() -> list[int]:
+    """The ids of the launchers, relays and senders at work that were started from this installation."""
+    here = [str(Path(sys.executable).with_name("chef-run-launcher")), str(Path(launcher.__file__).parent)]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_text(errors="replace")
+        except OSError:
+            continue
+        if any(path in command for path in here):
             found.append(int(folder.name))
     return found
 
