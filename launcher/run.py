@@ -71,8 +71,11 @@ def _begin(situation: Situation, words: list[str]) -> Recording | None:
 
 def _flush(home: Home) -> None:
     """Have the sessions of earlier runs sent, if any wait and the time has come."""
-    if spool.any_waiting(home) and schedule.is_due(home):
-        sender.start()
+    try:
+        if spool.any_waiting(home) and schedule.is_due(home):
+            sender.start()
+    except OSError:
+        pass  # no process to be had: the next run tries again
 
 
 def complain(problem: str) -> None:

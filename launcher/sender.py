@@ -32,7 +32,10 @@ def start() -> None:
     # Twice, so that init and not we must wait for it.
     child = os.fork()
     if child:
-        os.waitpid(child, 0)
+        try:
+            os.waitpid(child, 0)
+        except ChildProcessError:
+            pass  # the caller ignores SIGCHLD: nothing is left to be waited for
         return
     try:
         handover.restore_signals()

@@ -22,6 +22,13 @@ from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
 
+IGNORES_CHILDREN = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -256,6 +263,19 @@ def test_fifty_runs_at_once_lose_nothing(
     assert (last.returncode, home.sessions()) == (0, [])
     arrived = {json.loads(request.body)["session_id"] for request in collector.requests}
     assert len(arrived) == len(collector.requests) == 50
+
+
+def test_a_caller_that_ignores_the_end_of_its_children_changes_nothing(
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexit 7\n")
+    ignoring = [sys.executable, "-c", IGNORES_CHILDREN, str(launcher.path), "exec", "web01", "a", "b"]
+    assert subprocess.run(ignoring, env=home.env, check=False).returncode == 7
+    first = home.sessions()
+    assert subprocess.run(ignoring, env=home.env, check=False).returncode == 7
+    collector.wait_for_requests(1)
+    wait_for_no_sender(home)
+    assert (len(home.sessions()), set(home.sessions()) & set(first)) == (1, set())
 
 
 def test_the_sender_is_detached_and_tells_nothing_of_the_run(
