@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 
-def make_importable() -> None:
-    """Make our dependencies importable.
+def make_importable(*names: str) -> None:
+    """Make these packages importable.
 
     Nearly always they lie beside this package, whose folder is on the path already. Where pip found one installed
     elsewhere, the interpreter's own start-up (site), which -S left out to save its time, knows the place.
     """
     try:
-        import distro  # noqa: F401
-        import fastjsonschema  # noqa: F401
-        import urllib3  # noqa: F401
+        for name in names:
+            __import__(name)
     except ImportError:
         import site
 

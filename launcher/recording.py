@@ -38,7 +38,7 @@ class Recording:
         """All that can be done while chef-run runs: imports, the host, the targets, the schema."""
         from launcher import dependencies, host, session
 
-        dependencies.make_importable()
+        dependencies.make_importable("distro", "fastjsonschema")
         self._host = host.operating_system()
         self._targets = self._situation.targets(self._words)
         session.prepare()

@@ -65,7 +65,7 @@ def main(moment: str) -> None:
     home = Situation(os.environ).home
     if home is None or not schedule.is_due(home):
         return
-    dependencies.make_importable()
+    dependencies.make_importable("urllib3", "fastjsonschema")
     from launcher.delivery import deliver
 
     deliver(os.environ, stored_before=int(moment) / 1e9)
