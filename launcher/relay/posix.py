@@ -64,12 +64,13 @@ def run(
     try:
         relay = RelayProcess(routes, observer)
         early = _signal.sigpending() & holdable_signals()
-        child, failure = _spawn(program, argv, environment, routes, relay.ready)
+        child, failure, gate = _spawn(program, argv, environment, routes, relay.ready)
     except Exception:  # whatever it was: the program runs
         status = _run_in_place(program, argv, environment)
         return Ended(status, report=b"", ran=False, stderr=stderr)
     relay.child_started(child)
-    let_go([relay.orders, relay.answers, failure, *([] if stderr is None else [stderr])])
+    let_go([relay.orders, relay.answers, failure, gate, *([] if stderr is None else [stderr])])
+    os.close(gate)
     thinking = _start(meanwhile)
     _pass_on_early(early, child, relay)
     status = _follow(child, relay)
@@ -83,13 +84,20 @@ def run(
 
 def _spawn(
     program: bytes, argv: list[bytes], environment: Environment, routes: list[Route], relay_ready: int
-) -> tuple[int, int]:
-    """Start the child. Returns its process id, and a descriptor that has a byte to read if exec failed."""
+) -> tuple[int, int, int]:
+    """Start the child. Returns its process id, and two descriptors.
+
+    The first has a byte to read if exec failed. The second is the gate: the program begins when it is closed. Closed
+    once we hold nothing of the caller's, an end of file and an EPIPE are at once what they would be without us.
+    """
     failure, failed = pipe()
+    opening, gate = pipe()
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, it would keep the child's status from us
     child = os.fork()
     if child == 0:
         try:
+            os.close(gate)
+            os.read(opening, 1)
             # Nothing is given to a relay that is not there: the child then has the caller's own files.
             if os.read(relay_ready, 1):
                 _take_routes(routes)
@@ -98,7 +106,7 @@ def _spawn(
             os._exit(os.WEXITSTATUS(status))
         finally:
             os._exit(_NOT_EXECUTABLE)
-    return child, failure
+    return child, failure, gate
 
 
 def _take_routes(routes: list[Route]) -> None:

@@ -178,7 +178,7 @@ def test_a_gigabyte_passes_in_bounded_memory() -> None:
             assert piece[:16] == b"%015d\n" % (passed >> 16)
             passed += len(piece)
             if passed % (1 << 28) == 0:
-                largest = max(largest, *map(_resident_kib, family(process.pid)))
+                largest = max([largest, *map(_resident_kib, family(process.pid))])
         assert process.wait(PATIENCE) == 0
     assert passed == chunks << 16
     assert 0 < largest < 40_000
