@@ -21,7 +21,6 @@ from tests.support.programs import Launcher, Program
 from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
-
 IGNORES_CHILDREN = """
 import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
