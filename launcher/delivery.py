@@ -90,7 +90,7 @@ def _send(
 ) -> Outcome | None:
     """Send the session in one file, and do with the file what the outcome says. None if it is not there to be sent."""
     try:
-        record = session.from_bytes(files.read(path, session.LIMIT))
+        record = spool.read(path)
     except (session.InvalidSession, files.NotARegularFile):
         spool.reject(home, path)
         return Outcome(Result.REJECTED, "not a session")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from launcher.home import Home
+    from launcher.session import Session
 
 MOST = 500  # sessions
 LONGEST = 30 * 24 * 3600  # seconds that one waits at the most
@@ -44,6 +45,13 @@ def oldest_first(home: Home) -> list[tuple[float, str]]:
             continue  # removed meanwhile, by hand or by the sender: any file may go at any time (P10)
         stored.append((status.st_mtime, path))
     return sorted(stored)
+
+
+def read(path: str) -> Session:
+    """The session in one file. Raises OSError, session.InvalidSession."""
+    from launcher import session  # not at the top: runs that read none import this module too
+
+    return session.from_bytes(files.read(path, session.LIMIT))
 
 
 def store(home: Home, session_id: str, content: bytes) -> None:

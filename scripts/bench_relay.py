@@ -37,7 +37,7 @@ def main() -> None:
         "inherit, /bin/true": [*INHERIT, "/bin/true"],
     }
     print("start and end, output to a pipe")
-    report({name: median(lambda c=command: through_pipe(c), STARTS) for name, command in starts.items()})  # type: ignore[misc]
+    report({name: median(through_pipe, command, STARTS) for name, command in starts.items()})
 
 
 def compare(title: str, through: Callable[[list[str]], float], command: list[str], script: list[str] | None) -> None:
@@ -45,15 +45,15 @@ def compare(title: str, through: Callable[[list[str]], float], command: list[str
     if script:
         ways["script -qefc"] = [*script, " ".join(map(quoted, command)), "/dev/null"]
     print(title)
-    report({name: median(lambda w=way: through(w), ROUNDS) for name, way in ways.items()})  # type: ignore[misc]
+    report({name: median(through, way, ROUNDS) for name, way in ways.items()})
 
 
 def quoted(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
 
-def median(measure: Callable[[], float], rounds: int) -> float:
-    return statistics.median(measure() for _ in range(rounds))
+def median(measure: Callable[[list[str]], float], command: list[str], rounds: int) -> float:
+    return statistics.median(measure(command) for _ in range(rounds))
 
 
 def report(seconds: dict[str, float]) -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher import encode, endpoint, files, session, spool
+from launcher import encode, endpoint, session, spool
 from launcher.cli.output import console, count, errors, moment, plain, print_json
 from launcher.delivery import utc_day
 from launcher.home import Home
@@ -52,7 +52,7 @@ def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
     sessions = []
     for stored, path in spool.oldest_first(home) if home else []:
         try:
-            record = session.from_bytes(files.read(path, session.LIMIT))
+            record = spool.read(path)
         except (OSError, session.InvalidSession):
             continue
         if record["id"].startswith(beginning.lower()):

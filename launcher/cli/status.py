@@ -10,7 +10,6 @@ import typer
 from launcher import (
     __version__,
     endpoint,
-    files,
     installation_id,
     notice,
     real,
@@ -99,7 +98,7 @@ def _is_full(home: Home) -> bool:
 
 def _is_unreadable(path: str) -> bool:
     try:
-        session.from_bytes(files.read(path, session.LIMIT))
+        spool.read(path)
     except (OSError, session.InvalidSession):
         return True
     return False
