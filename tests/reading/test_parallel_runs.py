@@ -45,8 +45,8 @@ while True:
 
 
 def run(folder: Path, host: str) -> dict[str, str]:
-    earlier = payload.before(str(folder))
     started = time.time()
+    earlier = payload.before(str(folder), started)
     subprocess.run([sys.executable, "-I", "-S", "-c", LEAVE_A_PAYLOAD, str(folder), sha1(host)], check=True)
     ended = time.time()
     hosts = targets([host, "directory", "/tmp/foo"])

@@ -124,13 +124,20 @@ def test_a_payload_of_another_run_stays(other: Callable[[Path], Path], tmp_path:
 
 def test_a_payload_that_was_there_before_stays_unless_it_was_written_anew(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"))
-    earlier = payload.before(str(tmp_path))
+    earlier = payload.before(str(tmp_path), started=ENDED)
     assert adopt(tmp_path, "web01", earlier=earlier) == {}
     assert path.exists()
 
     written(tmp_path, ("web01", "linux"), ended=ENDED - 0.04)
     assert adopt(tmp_path, "web01", earlier=earlier) == {sha1("web01"): "linux"}
     assert not path.exists()
+
+
+def test_a_payload_that_chef_run_has_written_by_the_time_we_look_is_not_taken_for_an_earlier_one(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path, ("web01", "linux"), ended=STARTED + 1)
+    assert payload.before(str(tmp_path), STARTED) == frozenset()
 
 
 def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: Path) -> None:
@@ -235,7 +242,7 @@ def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path) 
     file = tmp_path / "file"
     file.write_text("")
     for folder in (tmp_path / "missing", file):
-        assert payload.before(str(folder)) == frozenset()
+        assert payload.before(str(folder), STARTED) == frozenset()
         assert adopt(folder, "web01") == {}
         assert payload.failures(str(folder), started=STARTED, ended=ENDED) == {}
 

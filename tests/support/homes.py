@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from pathlib import Path
+
+from launcher import files, notice, session
+from launcher import home as launcher_home
+from launcher.command_line import targets
 
 # Refused at once. A test that says nothing about an endpoint must not reach the real one.
 NOBODY = "http://127.0.0.1:1"
@@ -37,6 +42,25 @@ class Home:
         self.config.write_text(config, encoding="utf-8")
         self.installation_id.write_text(str(uuid.uuid4()), encoding="utf-8")
         (self.telemetry / "telemetry-payload-1.yml").write_text("---\nversion: 1.1.1\nentries: []\n", encoding="utf-8")
+
+    def has_waiting(self, *hosts: str) -> list[str]:
+        """Leave it as earlier runs did that connected to these hosts, one after the other: the sessions' ids."""
+        if not self.telemetry.exists():
+            self.use()
+            files.create(launcher_home.Home(str(self.path)).notice, notice.VERSION)
+        records = [
+            session.build(
+                self.installation_id.read_text(),
+                {"os": "debian", "version": "12"},
+                targets([host, "directory", "/tmp/foo"]),
+                ["linux"],
+            )
+            for host in hosts
+        ]
+        for age, record in enumerate(reversed(records), 1):
+            path = self.telemetry / f"session-{record['id']}.json"
+            files.create(str(path), session.to_bytes(record), modified=time.time() - age)
+        return [record["id"] for record in records]
 
     def sessions(self) -> list[Path]:
         """The sessions waiting to be sent."""

@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Callable
 
 from tests.support.waiting import wait_until
 
@@ -44,8 +44,12 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     delay: float = 0
     """Seconds before it answers."""
+    drip: float = 0
+    """Seconds between one byte of the answer and the next."""
     reset: bool = False
     """Break the connection instead, with a TCP reset."""
+    cut: bool = False
+    """Break it amid the answer."""
     silent: bool = False
     """Keep the connection, and never answer."""
 
@@ -53,20 +57,23 @@ class Answer:
 class Collector(socketserver.ThreadingTCPServer):
     """Serves from a thread while it is used as a context.
 
-    `answers` are given in their order, and after the last one the default `Answer()` for ever. `requests` are
-    what came, in its order. `errors` are the connections that came to nothing, such as a refused certificate.
+    `answers` are given in their order, and after the last one what `otherwise` gives. `requests` are what came, in
+    its order. `errors` are the connections that came to nothing, such as a refused certificate.
     """
 
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 128
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, 0), _Handler)
         self.tls = tls
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server_address[1]}"
+        self.url = url_of(self.socket, tls is not None)
         self.requests: list[Request] = []
         self.answers: deque[Answer] = deque()
+        self.otherwise: Callable[[Request], Answer] = lambda request: Answer()
         self.errors: list[BaseException | None] = []
         self.closing = threading.Event()
 
@@ -101,7 +108,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         while (request := self.read_request()) is not None:
-            answer = self.server.answers.popleft() if self.server.answers else Answer()
+            answer = self.server.answers.popleft() if self.server.answers else self.server.otherwise(request)
             self.server.requests.append(request)
             if answer.reset:
                 return self.reset()
@@ -109,8 +116,25 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.server.closing.wait()
                 return None
             self.server.closing.wait(answer.delay)
-            self.wfile.write(encode_answer(answer))
+            if not self.write(answer):
+                return None
         return None
+
+    def write(self, answer: Answer) -> bool:
+        """Whether the connection can go on."""
+        content = encode_answer(answer)
+        if answer.cut:
+            self.wfile.write(content[: len(content) // 2])
+            self.reset()
+            return False
+        if answer.drip:
+            for number in content:
+                self.wfile.write(bytes([number]))
+                if self.server.closing.wait(answer.drip):
+                    return False
+        else:
+            self.wfile.write(content)
+        return True
 
     def read_request(self) -> Request | None:
         head = b""
@@ -126,6 +150,39 @@ class _Handler(socketserver.StreamRequestHandler):
         # Lingering for no time at all is how TCP spells a reset; detaching closes it under the open files.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(self.connection.detach())
+
+
+class Silence:
+    """A server that never gets as far as HTTP: it takes connections, if it `accepts` any, and reads nothing."""
+
+    def __init__(self, scheme: str, accepts: bool) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = url_of(self._socket, scheme == "https")
+        self._accepts = accepts
+        self._taken: list[socket.socket] = []
+
+    def _accept(self) -> None:
+        try:
+            while True:
+                self._taken.append(self._socket.accept()[0])
+        except OSError:  # closed
+            return
+
+    def __enter__(self) -> Silence:
+        if self._accepts:
+            threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for each in (self._socket, *self._taken):
+            each.close()
+
+
+def url_of(listener: socket.socket, secure: bool) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def encode_answer(answer: Answer) -> bytes:

@@ -17,25 +17,11 @@ import trustme
 from launcher import spool
 from tests.support.homes import Home
 from tests.support.processes import senders, wait_for_no_sender
-from tests.support.programs import Launcher, Program
+from tests.support.programs import Launcher
 from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
-
-
-@pytest.fixture
-def waiting(home: Home, launcher: Launcher, chef_run: Program) -> Home:
-    """A home in which two sessions wait."""
-    for name in "web01", "web02":
-        chef_run.path.write_text("#!/bin/sh\nexit 0\n")
-        home.env["CHEF_RUN_LAUNCHER_REAL"], endpoint = str(chef_run.path), home.env.pop("CHEF_TELEMETRY_ENDPOINT")
-        home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://refused.invalid"  # refused before any attempt
-        launcher.exec(name, "a", "b")
-        home.env["CHEF_TELEMETRY_ENDPOINT"] = endpoint
-        wait_for_no_sender(home)
-    assert len(home.sessions()) == 2
-    return home
 
 
 def test_flush_sends_the_oldest_first_and_says_so(waiting: Home, launcher: Launcher, collector: Collector) -> None:
@@ -161,7 +147,7 @@ def test_a_run_tries_again_once_the_delay_has_passed(waiting: Home, launcher: La
 
 def test_a_clock_set_back_does_not_stop_delivery(waiting: Home, launcher: Launcher, collector: Collector) -> None:
     future = time.time() + 10 * 365 * 86400
-    (waiting.telemetry / ".next-attempt").write_text('{"attempts": 1, "says": "HTTP status 503"}')
+    (waiting.telemetry / ".next-attempt").write_text("1 HTTP status 503")
     for path in [waiting.telemetry / ".next-attempt", *waiting.sessions()]:
         os.utime(path, (future, future))
     launcher.exec("web03", "a", "b")
