@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
+import sys
 
 # Windows has neither; there, creating a symlink is a privilege of its own.
 O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -25,28 +23,53 @@ def read(path: str, limit: int, *, follow: bool = False) -> bytes:
     Never blocks (a FIFO is opened without waiting for a writer, and not read) and follows a symlink only if told
     to. Raises OSError, of which NotARegularFile is one.
     """
-    descriptor = os.open(path, os.O_RDONLY | O_NONBLOCK | O_BINARY | (0 if follow else O_NOFOLLOW))
+    descriptor, size = _open_regular(path, follow)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise NotARegularFile("not a regular file")
-        if status.st_size > limit:
+        if size > limit:
             raise NotARegularFile(f"larger than {limit} bytes")
-        content = b""
-        # One more than expected tells whether the file grew meanwhile; a short read is no end of file.
-        while chunk := os.read(descriptor, limit + 1 - len(content)):
-            content += chunk
-            if len(content) > limit:
-                raise NotARegularFile(f"larger than {limit} bytes")
+        # One more than expected tells whether the file grew meanwhile.
+        content = _read_up_to(descriptor, limit + 1)
+        if len(content) > limit:
+            raise NotARegularFile(f"larger than {limit} bytes")
         return content
     finally:
         os.close(descriptor)
 
 
-def create(path: str, content: bytes, modified: float | None = None) -> None:
-    """Write a new file with mode 0600, and see it onto the disk. Raises FileExistsError for whatever is there.
+def read_last_lines(path: str, limit: int) -> bytes:
+    """The whole lines among the last `limit` bytes of a regular file. Raises OSError."""
+    descriptor, size = _open_regular(path)
+    try:
+        start = max(0, size - limit)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        content = _read_up_to(descriptor, limit)
+        return content.partition(b"\n")[2] if start else content
+    finally:
+        os.close(descriptor)
 
-    `modified` is its modification time in seconds since the epoch, where it is not to be now.
+
+def _open_regular(path: str, follow: bool = False) -> tuple[int, int]:
+    """A descriptor to read from, and the size in bytes."""
+    descriptor = os.open(path, os.O_RDONLY | O_NONBLOCK | O_BINARY | (0 if follow else O_NOFOLLOW))
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise NotARegularFile("not a regular file")
+    return descriptor, status.st_size
+
+
+def _read_up_to(descriptor: int, limit: int) -> bytes:
+    content = b""
+    while chunk := os.read(descriptor, limit - len(content)):  # a short read is no end of file
+        content += chunk
+    return content
+
+
+def create(path: str, content: bytes, *, modified: float | None = None, durable: bool = False) -> None:
+    """Write a new file with mode 0600. Raises FileExistsError for whatever is there.
+
+    `modified` is its modification time in seconds since the epoch, where it is not to be now. `durable` waits until
+    the disk has it, which may take seconds where the disk is busy: not while a user waits for us.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_NOFOLLOW | O_BINARY, 0o600)
     try:
@@ -57,8 +80,12 @@ def create(path: str, content: bytes, modified: float | None = None) -> None:
             view = view[os.write(descriptor, view) :]
         if modified is not None:
             os.utime(path, (modified, modified))
-        # Before the rename that follows: a name that survives a power cut must not lead to an empty file.
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
+        elif sys.platform == "linux":
+            # Begins to write it out, and does not wait. Most file systems write a rename behind the data that are
+            # under way by then, so that after a power cut the name leads to the whole content, or is not there.
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     except BaseException:
         remove(path)
         raise
@@ -66,10 +93,10 @@ def create(path: str, content: bytes, modified: float | None = None) -> None:
         os.close(descriptor)
 
 
-def replace(path: str, content: bytes, modified: float | None = None) -> None:
+def replace(path: str, content: bytes, *, modified: float | None = None) -> None:
     """Write a file as `create` does, so that readers see all of the old content or all of the new. Raises OSError."""
     temporary = temporary_name(path)
-    create(temporary, content, modified)
+    create(temporary, content, modified=modified)
     try:
         os.replace(temporary, path)
     except BaseException:
@@ -81,6 +108,31 @@ def temporary_name(path: str) -> str:
     """A name beside `path` that no reader of the folder takes for one of ours, and no other process uses."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name.lstrip('.')}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+
+
+def is_temporary_name(name: str) -> bool:
+    """Whether `name`, without its folder, is one that `temporary_name` gives."""
+    parts = name.split(".")
+    return len(parts) >= 5 and not parts[0] and parts[-1] == "tmp" and len(parts[-2]) == 8 and parts[-3].isdigit()
+
+
+def append(path: str, content: bytes, *, durable: bool = False) -> None:
+    """Write behind what stands in a file, made with mode 0600 if it is missing: all of `content` or nothing of it.
+
+    `durable` waits until the disk has it. Raises OSError, for what is no regular file too.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_BINARY, 0o600)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotARegularFile("not a regular file")
+        if os.write(descriptor, content) < len(content):  # the disk is full
+            os.truncate(descriptor, status.st_size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if durable:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: str) -> bool:

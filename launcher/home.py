@@ -6,10 +6,6 @@ import os
 
 from launcher import files
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 
 class Home:
     """Where things are, for one value of HOME. Nothing here looks at the disk."""

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    pass
-
 
 def operating_system() -> dict[str, str | None]:
     """{"os": …, "version": …}: on Linux the distribution's own id and version; None for what is not known.

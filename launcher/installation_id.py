@@ -31,7 +31,8 @@ def ensure(home: Home) -> str:
     if existing:
         return existing
     temporary = files.temporary_name(home.installation_id)
-    files.create(temporary, session.new_id().encode())
+    # Durable: an empty file in its place would for ever stand for no installation, and it is written but once.
+    files.create(temporary, session.new_id().encode(), durable=True)
     try:
         os.link(temporary, home.installation_id)  # unlike a rename, it fails if another was first
     except FileExistsError:
