@@ -47,9 +47,13 @@ PLATFORM = r"(?m)^          :name: :([a-z]+)$"
 HOST = r"(?m)^        :hostname_sha1: '?([0-9a-f]{40})'?$"
 
 
-def before(telemetry_folder: str) -> frozenset[Version]:
-    """The payloads that are there before chef-run starts: none of them, as it is, can be this run's."""
-    return frozenset(version for _, version, _ in _payloads(telemetry_folder))
+def before(telemetry_folder: str, started: float) -> frozenset[Version]:
+    """The payloads that were there before `started`, when chef-run was: none of them, as it is, can be this run's.
+
+    To be asked once chef-run has been started, so that it does not wait for us to read a folder, and at once: if the
+    clock is set later, times tell nothing any more.
+    """
+    return frozenset(version for _, version, written in _payloads(telemetry_folder) if written < started)
 
 
 def adopt(

@@ -26,7 +26,6 @@ class Recording:
         self.is_first = is_first
         self._situation = situation
         self._words = words
-        self._earlier = payload.before(home.telemetry)
         self._started = time.time()
         self._prepared = False
 
@@ -36,6 +35,8 @@ class Recording:
 
     def prepare(self) -> None:
         """All that can be done while chef-run runs: imports, the host, the targets, the schema."""
+        self._earlier = payload.before(self.home.telemetry, self._started)
+
         from launcher import dependencies, host, session
 
         dependencies.make_importable("distro", "fastjsonschema")
