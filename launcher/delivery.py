@@ -5,14 +5,21 @@ The detached sender and `chef-run-launcher flush` do the same thing here; they d
 
 from __future__ import annotations
 
+import math
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from launcher import encode, endpoint, files, lock, notice, receipts, schedule, session, spool, transport
+from launcher.encode import Request
+from launcher.endpoint import Endpoint
 from launcher.home import Home
+from launcher.session import Session
 from launcher.situation import Situation
 from launcher.transport import Outcome, Result
+
+SHORTEST = 1.0  # seconds; with less time left, no request is begun
 
 
 class Delivery(NamedTuple):
@@ -23,101 +30,55 @@ class Delivery(NamedTuple):
     problem: str | None = None
 
 
-def deliver(
-    variables: Mapping[str, str],
-    *,
-    stored_before: float,
-    tell: Callable[[str, Outcome], None] = lambda session_id, outcome: None,
-) -> Delivery:
-    """Send every session that was stored before that moment (seconds since the epoch); `tell` hears of each.
+Listener = Callable[[str, Outcome], None]  # hears of a session, by its id, and how it fared
 
-    Stops at the first that has to be tried later, and then notes when the next attempt may be made. Raises OSError
-    if its own state cannot be written: then nothing was sent, for it could not be stopped from being sent again.
+
+def flush(variables: Mapping[str, str], tell: Listener) -> Delivery:
+    """Send all that waits, now; `tell` hears how each session fared.
+
+    Raises OSError as soon as something cannot be written: nothing could then be kept from being sent again.
     """
     situation = Situation(variables)
-    destination = endpoint.choose(variables, situation.config, situation.profile)
-    problem = obstacle(situation, destination)
-    home = situation.home
-    if problem or destination is None or home is None:
+    home, destination, problem = plan(situation)
+    if problem or home is None or destination is None:
         return Delivery(problem=problem)
     if not spool.any_waiting(home):
         return Delivery()
-    with lock.held(home.lock) as mine:
-        if not mine:
-            return Delivery(problem="another sender is at work")
-        return _deliver(home, destination, variables, stored_before, tell)
-
-
-def _deliver(
-    home: Home,
-    destination: endpoint.Endpoint,
-    variables: Mapping[str, str],
-    stored_before: float,
-    tell: Callable[[str, Outcome], None],
-) -> Delivery:
-    spool.drop_expired(home)
-    now = time.time()
-    # One from the future was not stored by a run that is still going: the clock was set back.
-    eligible = [path for stored, path in spool.oldest_first(home) if stored < stored_before or stored > now]
-    results: list[Result] = []
-    problem = None
-    attempt = schedule.begin(home)
-    with transport.connect(destination.url) as connection:
-        for path in eligible:
-            if not Situation(variables).decision.on:
-                problem = "telemetry was turned off"
-                break
-            outcome = _send(home, path, destination, connection, tell)
-            if outcome and outcome.result is Result.LATER:
-                schedule.postpone(home, attempt, outcome.says, outcome.retry_after)
-                return _summary(results, outcome.says)
-            if outcome:
-                results.append(outcome.result)
-    schedule.clear(home)
-    return _summary(results, problem)
-
-
-def _summary(results: list[Result], problem: str | None) -> Delivery:
-    return Delivery(results.count(Result.ACKNOWLEDGED), results.count(Result.REJECTED), problem)
-
-
-def _send(
-    home: Home,
-    path: str,
-    destination: endpoint.Endpoint,
-    connection: transport.Connection,
-    tell: Callable[[str, Outcome], None],
-) -> Outcome | None:
-    """Send the session in one file, and do with the file what the outcome says. None if it is not there to be sent."""
+    held = lock.take(home.lock)
+    if held is None:
+        return Delivery(problem="another sender is at work")
     try:
-        record = spool.read(path)
-    except (session.InvalidSession, files.NotARegularFile):
-        spool.reject(home, path)
-        return Outcome(Result.REJECTED, "not a session")
-    except OSError:
-        return None  # removed by hand meanwhile (P10), or not ours to read
-    day = utc_day()
-    request = encode.encode([record], destination.format, day)
-    outcome = connection.post(request)
-    tell(record["id"], outcome)
-    if outcome.result is Result.ACKNOWLEDGED:
-        # The receipt first: a crash between the two sends the session again, under the same id.
-        receipts.add(
-            home, day=day, session=record["id"], endpoint=destination.url, status=outcome.status, body=request.body
-        )
-        files.remove(path)
-    elif outcome.result is Result.REJECTED:
-        spool.reject(home, path)
-    return outcome
+        schedule.begin(home)
+        return _deliver(home, destination, variables, time.time(), math.inf, tell)
+    finally:
+        os.close(held)
 
 
-def utc_day() -> str:
-    """Today in UTC, YYYY-MM-DD: the finest time that is ever sent."""
-    return time.strftime("%Y-%m-%d", time.gmtime())
+def deliver(variables: Mapping[str, str], *, stored_before: float, until: float) -> None:
+    """Send what was stored before that moment (seconds since the epoch), until it is `until` by the monotonic clock.
+
+    What the sender does, which has the lock, and for which an attempt has begun. How it ends is kept in the schedule.
+    """
+    situation = Situation(variables)
+    home, destination, problem = plan(situation)
+    if home is None:
+        return
+    try:
+        if problem or destination is None:
+            schedule.fail(home, problem or "there is no endpoint")
+        else:
+            _deliver(home, destination, variables, stored_before, until, lambda session_id, outcome: None)
+    except OSError as error:
+        schedule.fail(home, f"its own files cannot be written ({error.strerror})")
 
 
-def obstacle(situation: Situation, destination: endpoint.Endpoint | None) -> str | None:
-    """Why nothing may be sent at all."""
+def plan(situation: Situation) -> tuple[Home | None, Endpoint | None, str | None]:
+    """From where to where sessions would be sent, and why nothing may be sent at all (None if it may)."""
+    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+    return situation.home, destination, _obstacle(situation, destination)
+
+
+def _obstacle(situation: Situation, destination: Endpoint | None) -> str | None:
     reason = situation.decision.reason
     if reason:
         return f"telemetry is off: {reason.name}: {reason.says}"
@@ -128,3 +89,129 @@ def obstacle(situation: Situation, destination: endpoint.Endpoint | None) -> str
     if destination and destination.format not in encode.FORMATS:
         return f"[telemetry] format {destination.format!r} is not known: use {' or '.join(encode.FORMATS)}"
     return None
+
+
+def _deliver(
+    home: Home,
+    destination: Endpoint,
+    variables: Mapping[str, str],
+    stored_before: float,
+    until: float,
+    tell: Listener,
+) -> Delivery:
+    receipts.make_ready(home)
+    spool.tidy(home)
+    waiting = spool.oldest_first(home)
+    # One from the future was not stored by a run that is still going: the clock was set back.
+    now = time.time()
+    eligible = [path for stored, path in waiting if stored < stored_before or stored > now]
+    with transport.connect(destination) as connection:
+        attempt = _Attempt(home, destination, variables, until, tell, connection)
+        stopped = attempt.send_all(eligible)
+    if stopped:
+        schedule.fail(home, stopped.says, retry_after=stopped.retry_after, progress=bool(attempt.results))
+    else:
+        schedule.clear(home)
+    return attempt.delivery(stopped)
+
+
+class _Waiting(NamedTuple):
+    path: str
+    record: Session
+
+
+class _Attempt:
+    """One attempt to deliver: what it works with, and how far it has come."""
+
+    def __init__(
+        self,
+        home: Home,
+        destination: Endpoint,
+        variables: Mapping[str, str],
+        until: float,
+        tell: Listener,
+        connection: transport.Connection,
+    ) -> None:
+        self.results: list[Result] = []
+        self._home = home
+        self._destination = destination
+        self._variables = variables
+        self._until = until
+        self._tell = tell
+        self._connection = connection
+
+    def send_all(self, paths: Iterable[str]) -> Outcome | None:
+        """Send the sessions in these files. Returns what kept it from going on to the end; None if nothing did."""
+        for batch in encode.batches(self._read(paths), self._destination.format, lambda waiting: waiting.record):
+            stopped = self._send(batch)
+            if stopped:
+                return stopped
+        return None
+
+    def delivery(self, stopped: Outcome | None) -> Delivery:
+        """What has become of it so far."""
+        count = self.results.count
+        return Delivery(count(Result.ACKNOWLEDGED), count(Result.REJECTED), stopped and stopped.says)
+
+    def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
+        """What these files hold, each read when it is about to be sent."""
+        for path in paths:
+            try:
+                yield _Waiting(path, spool.read(path))
+            except (session.InvalidSession, files.NotARegularFile):
+                self._put_aside(path)
+            except OSError:
+                continue  # removed by hand meanwhile (P10), or not ours to read
+
+    def _put_aside(self, path: str) -> None:
+        try:
+            spool.reject(self._home, path)
+            self.results.append(Result.REJECTED)
+        except OSError:
+            pass  # it stays where it is, and keeps no other from being sent
+
+    def _send(self, batch: list[_Waiting]) -> Outcome | None:
+        """Send a batch, and do with its files what the outcome says: the outcome, if nothing more can be sent now."""
+        day = utc_day()
+        request = encode.encode([waiting.record for waiting in batch], self._destination.format, day)
+        outcome = self._post(request)
+        if outcome.result is Result.REJECTED and len(batch) > 1:
+            # One that is not taken must not take the others along.
+            half = len(batch) // 2
+            return self._send(batch[:half]) or self._send(batch[half:])
+        for waiting in batch:
+            self._tell(waiting.record["id"], outcome)
+        self._settle(batch, request, outcome, day)
+        return outcome if outcome.result is Result.LATER else None
+
+    def _post(self, request: Request) -> Outcome:
+        # Asked again each time: who turns telemetry off does not mean after the next five hundred.
+        if not Situation(self._variables).decision.on:
+            return Outcome(Result.LATER, "telemetry was turned off")
+        seconds = min(transport.LONGEST, self._until - time.monotonic())
+        if seconds < SHORTEST:
+            return Outcome(Result.LATER, "time was up: a later run goes on")
+        return self._connection.post(request, seconds)
+
+    def _settle(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
+        """Do with the files of a batch what the outcome says. Raises OSError where that cannot be done."""
+        if outcome.result is Result.LATER:
+            return
+        if outcome.result is Result.ACKNOWLEDGED:
+            sessions = [waiting.record["id"] for waiting in batch]
+            url, status = self._destination.url, outcome.status
+            try:
+                # The receipts first, and onto the disk: whatever happens between the two, the sessions are sent again
+                # under the same ids, and none has left without a receipt.
+                receipts.add(self._home, sessions, day=day, endpoint=url, status=status, body=request.body)
+            finally:
+                spool.remove(waiting.path for waiting in batch)
+        else:
+            for waiting in batch:
+                spool.reject(self._home, waiting.path)
+        self.results += [outcome.result] * len(batch)
+
+
+def utc_day() -> str:
+    """Today in UTC, YYYY-MM-DD: the finest time that is ever sent."""
+    return time.strftime("%Y-%m-%d", time.gmtime())

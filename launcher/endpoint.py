@@ -1,8 +1,9 @@
-"""Where sessions are sent to, and in which format."""
+"""Where sessions are sent to, in which format, and whose word is taken for who that is."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -13,11 +14,15 @@ VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 
 
 class Endpoint(NamedTuple):
-    """A base URL, what named it, the format that it takes, and why nothing can be sent to it (None if it can)."""
+    """A base URL, what named it, the format that it takes, and why nothing can be sent to it (None if it can).
+
+    `ca_file` holds the only authorities to trust; None for those that this machine trusts.
+    """
 
     url: str
     named_by: str
     format: str
+    ca_file: str | None
     problem: str | None
 
 
@@ -35,10 +40,11 @@ def choose(variables: Mapping[str, str], config: Config | None, profile: Profile
     if variables.get(VARIABLE):
         url, named_by = variables[VARIABLE], VARIABLE
     format = (config.text("telemetry", "format") if config else None) or "chef"
+    ca_file = config.text("telemetry", "ca_file") if config else None
     url = url.rstrip("/")
     problem = _problem(url)
     # A URL that is refused may hold a password; nobody is to see it by way of us.
-    return Endpoint("" if problem else url, named_by, format, problem)
+    return Endpoint("" if problem else url, named_by, format, ca_file and os.path.expanduser(ca_file), problem)
 
 
 def _problem(url: str) -> str | None:

@@ -27,7 +27,7 @@ def main() -> NoReturn:
         _wrapped(words)
     if words[:1] == ["exec"]:
         _wrapped(words[1:])
-    if words[:1] == ["send"] and name == "__main__.py":
+    if words[:1] == ["send"] and len(words) == 2 and name == "__main__.py":
         from launcher import sender
 
         sender.main(words[1])

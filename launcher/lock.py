@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from launcher import files
 
 
-@contextmanager
-def held(path: str) -> Iterator[bool]:
-    """Hold the lock at `path` for a while; gives False, at once, if another process holds it. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | files.O_NOFOLLOW, 0o600)
+def take(path: str) -> int | None:
+    """Take the lock at `path`: a descriptor that holds it until it is closed; None, at once, if another has it.
+
+    On POSIX systems a process that inherits the descriptor holds the lock too. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | files.O_NOFOLLOW | files.O_NONBLOCK, 0o600)
     try:
-        yield _try(descriptor)
-    finally:
-        os.close(descriptor)  # which lets it go
+        if is_ours(descriptor):
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(descriptor: int) -> bool:
+    def is_ours(descriptor: int) -> bool:
+        """Whether the lock that the descriptor stands for is held by it, or can be."""
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -33,9 +38,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try(descriptor: int) -> bool:
+    def is_ours(descriptor: int) -> bool:
+        """Whether the lock that the descriptor stands for is held by it, or can be. Raises OSError if it is none."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from launcher import files
@@ -13,22 +14,27 @@ from launcher.home import Home
 LIMIT = 256 * 1024  # bytes; then the older half goes
 
 
-def add(home: Home, *, day: str, session: str, endpoint: str, status: int, body: bytes) -> None:
-    """Write one receipt. Only the holder of the sender's lock may. Raises OSError."""
-    receipt = {"day": day, "session": session, "endpoint": endpoint, "status": status}
-    line = json.dumps({**receipt, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()})
-    _keep_within_limit(home)
-    descriptor = os.open(home.receipts, os.O_WRONLY | os.O_CREAT | os.O_APPEND | files.O_NOFOLLOW, 0o600)
-    try:
-        os.write(descriptor, line.encode() + b"\n")
-    finally:
-        os.close(descriptor)
+def make_ready(home: Home) -> None:
+    """Make room for the receipts of one delivery. Raises OSError: then nothing may be sent, for nothing would tell."""
+    files.append(home.receipts, b"")
+    if os.lstat(home.receipts).st_size > LIMIT:
+        files.replace(home.receipts, files.read_last_lines(home.receipts, LIMIT // 2))
+
+
+def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status: int, body: bytes) -> None:
+    """Write the receipts of the sessions that one request carried, and see them onto the disk.
+
+    Only the holder of the sender's lock may. Raises OSError.
+    """
+    sent = {"endpoint": endpoint, "status": status, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    lines = [json.dumps({"day": day, "session": session, **sent}) + "\n" for session in sessions]
+    files.append(home.receipts, "".join(lines).encode(), durable=True)
 
 
 def read(home: Home) -> list[dict[str, Any]]:
     """The receipts, oldest first. Lines that are no receipts are passed over."""
     try:
-        lines = files.read(home.receipts, 2 * LIMIT).splitlines()
+        lines = files.read_last_lines(home.receipts, 2 * LIMIT).splitlines()
     except OSError:
         return []
     receipts = []
@@ -40,13 +46,3 @@ def read(home: Home) -> list[dict[str, Any]]:
         if isinstance(receipt, dict):
             receipts.append(receipt)
     return receipts
-
-
-def _keep_within_limit(home: Home) -> None:
-    try:
-        if os.lstat(home.receipts).st_size <= LIMIT:
-            return
-    except FileNotFoundError:
-        return
-    lines = files.read(home.receipts, 2 * LIMIT).splitlines(keepends=True)
-    files.replace(home.receipts, b"".join(lines[len(lines) // 2 :]))

@@ -72,10 +72,10 @@ def _begin(situation: Situation, words: list[str]) -> Recording | None:
 def _flush(home: Home) -> None:
     """Have the sessions of earlier runs sent, if any wait and the time has come."""
     try:
-        if spool.any_waiting(home) and schedule.is_due(home):
-            sender.start()
+        if schedule.is_due(home) and spool.any_waiting(home):
+            sender.start(home)
     except OSError:
-        pass  # no process to be had: the next run tries again
+        pass  # nothing can be written, or there is no process to be had: the next run tries again
 
 
 def complain(problem: str) -> None:

@@ -1,7 +1,8 @@
 """When the next attempt to send may be made: exponential backoff with full jitter, honoured across runs.
 
-The state is one file, `.next-attempt`, which is there only while the last attempt has failed. Its modification time is
-the earliest moment of the next one, so that a run needs a single stat to know; its content tells people why.
+The state is one file, `.next-attempt`, which is there only while an attempt is under way, or the last one has failed.
+Its modification time is the earliest moment of the next, so that a run needs a single stat to know; its content, the
+number of attempts since the last success and a text, tells people why.
 """
 
 from __future__ import annotations
@@ -40,43 +41,51 @@ def is_due(home: Home) -> bool:
 
 
 def last_failure(home: Home) -> Failure | None:
-    """The last attempt, if it failed."""
-    import json
-
+    """The last attempt, unless it did what there was to do."""
     try:
-        content = json.loads(files.read(home.next_attempt, limit=4096))
-        return Failure(int(content["attempts"]), str(content["says"]), os.lstat(home.next_attempt).st_mtime)
+        attempts, _, says = files.read(home.next_attempt, limit=4096).decode().strip().partition(" ")
+        return Failure(int(attempts), says, os.lstat(home.next_attempt).st_mtime)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return Failure(1, "its result cannot be read", 0)
 
 
-def begin(home: Home) -> int:
-    """Start an attempt; its number, counted from the last success. Raises OSError.
+def begin(home: Home) -> None:
+    """Start an attempt. Raises OSError: then it must not be made, for nothing would keep it from being repeated.
 
     It counts as failed until it has ended, so that one which is killed is not repeated at once, again and again.
     """
     last = last_failure(home)
-    attempt = last.attempts + 1 if last else 1
-    postpone(home, attempt, "interrupted")
-    return attempt
+    _postpone(home, last.attempts + 1 if last else 1, "interrupted", 0)
 
 
-def postpone(home: Home, attempt: int, says: str, retry_after: float = 0) -> None:
-    """Note a failed attempt; the next not before a random delay, nor before `retry_after` seconds. Raises OSError."""
-    import json
-    import random
+def fail(home: Home, says: str, *, retry_after: float = 0, progress: bool = False) -> None:
+    """End an attempt that left something to be sent. Raises OSError.
 
-    bound = min(LONGEST, FIRST * 2 ** min(attempt - 1, 20))
-    not_before = time.time() + min(LONGEST, max(retry_after, random.uniform(0, bound)))  # noqa: S311 - no secret
-    files.replace(
-        home.next_attempt,
-        json.dumps({"attempts": attempt, "says": says}).encode() + b"\n",
-        modified=not_before,
-    )
+    The next is not made before a random delay, nor before `retry_after` seconds. After `progress`, something having
+    been sent, the delay is that of a first failure.
+    """
+    last = last_failure(home)
+    _postpone(home, 1 if progress or not last else last.attempts, says, retry_after)
 
 
 def clear(home: Home) -> None:
-    """Forget the failures: the last attempt did what there was to do."""
+    """End an attempt that did what there was to do."""
     files.remove(home.next_attempt)
+
+
+def _postpone(home: Home, attempts: int, says: str, retry_after: float) -> None:
+    delay = delay_after(attempts, _random(), retry_after)
+    files.replace(home.next_attempt, f"{attempts} {says}\n".encode(), modified=time.time() + delay)
+
+
+def delay_after(attempts: int, random: float, retry_after: float = 0) -> float:
+    """Seconds until the next attempt; `random` is between 0 and 1."""
+    bound = min(LONGEST, FIRST * 2.0 ** min(attempts - 1, 20))
+    return min(LONGEST, max(retry_after, random * bound))
+
+
+def _random() -> float:
+    # Importing the random module takes half as long as starting Python.
+    return int.from_bytes(os.urandom(4), "big") / 2**32

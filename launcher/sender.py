@@ -6,89 +6,134 @@ import os
 import sys
 import time
 
-from launcher import handover
+from launcher import handover, lock, schedule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+
+    from launcher.home import Home
+elif sys.platform != "win32":
+    import _signal  # `signal` itself is too slow for a wrapped run
 
 LIFETIME = 30  # seconds, after which it is ended wherever it is
+PATIENCE = LIFETIME - 5  # seconds after which it ends of its own accord, and knows how far it came
 WORD = "send"  # what our own __main__.py takes for it: `send NANOSECONDS`
 
+_LOCK = 3  # the descriptor by which it inherits the lock
 
-def start() -> None:
-    """Start the sender for what is stored by now, and do not wait for it. Raises OSError.
 
-    Its command line holds nothing but the moment: who lists processes learns nothing of the run.
+def start(home: Home) -> None:
+    """Start the sender for what is stored by now, and do not wait for it. Does nothing if one is at work.
+
+    The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
+    and where nothing can be written, none does. Raises OSError if there can be none.
     """
     moment = time.time_ns()
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
-    command = [sys.executable, "-I", "-S", program, WORD, str(moment)]
-    if sys.platform == "win32":
-        import subprocess
-
-        flags = (
-            subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-        )
-        null = subprocess.DEVNULL
-        subprocess.Popen(command, stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
-        return
-    # Twice, so that init and not we must wait for it.
-    child = os.fork()
-    if child:
-        try:
-            os.waitpid(child, 0)
-        except ChildProcessError:
-            pass  # the caller ignores SIGCHLD: nothing is left to be waited for
+    held = lock.take(home.lock)
+    if held is None:
         return
     try:
-        handover.restore_signals()
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        os.chdir("/")
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
-        for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
-            if descriptor > 2:
-                _close(descriptor)
-        os.nice(10)
-        os.execve(command[0], command, os.environ)
+        _start(home, held, moment)
     finally:
-        os._exit(1)
+        os.close(held)
 
 
 def main(moment: str) -> None:
     """Be the sender; `moment` is when the run that started it began, in nanoseconds since the epoch."""
-    _limit_lifetime()
-    from launcher import dependencies, schedule
+    until = time.monotonic() + PATIENCE
     from launcher.situation import Situation
 
     home = Situation(os.environ).home
-    if home is None or not schedule.is_due(home):
+    if home is None or not _has_lock(home):
         return
+    from launcher import dependencies
+
     dependencies.make_importable("urllib3", "fastjsonschema")
     from launcher.delivery import deliver
 
-    deliver(os.environ, stored_before=int(moment) / 1e9)
+    deliver(os.environ, stored_before=int(moment) / 1e9, until=until)
 
 
-def _close(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:
-        pass  # the one that listed them
+def _command(moment: int) -> list[str]:
+    """Its command line holds nothing but the moment: who lists processes learns nothing of the run."""
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
+    return [sys.executable, "-I", "-S", program, WORD, str(moment)]
 
 
-def _limit_lifetime() -> None:
-    """End this process after LIFETIME, also where it waits in a name lookup that nothing else can interrupt."""
-    if sys.platform == "win32":
+if sys.platform == "win32":
+
+    def _start(home: Home, held: int, moment: int) -> None:
+        import subprocess
+
+        schedule.begin(home)
+        flags = (
+            subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        )
+        null = subprocess.DEVNULL
+        subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
+
+    def _has_lock(home: Home) -> bool:
+        """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""
         import threading
 
         timer = threading.Timer(LIFETIME, os._exit, args=(1,))
         timer.daemon = True
         timer.start()
-    else:
-        import signal
+        return lock.take(home.lock) is not None
 
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-        signal.alarm(LIFETIME)
+else:
+
+    def _start(home: Home, held: int, moment: int) -> None:
+        # Twice, so that init and not we must wait for it.
+        child = os.fork()
+        if child:
+            try:
+                os.waitpid(child, 0)
+            except ChildProcessError:
+                pass  # the caller ignores SIGCHLD: nothing is left to be waited for
+            return
+        try:
+            # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
+            # launcher would pass it on to chef-run.
+            schedule.begin(home)
+            handover.restore_signals()
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            _limit_lifetime()
+            os.chdir("/")
+            os.dup2(held, _LOCK)
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(null, descriptor)
+            for descriptor in (0, 1, 2, _LOCK):
+                os.set_inheritable(descriptor, True)  # which dup2 leaves undone where both are one
+            # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
+            for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
+                if descriptor > _LOCK:
+                    _close(descriptor)
+            os.nice(10)
+            command = _command(moment)
+            os.execve(command[0], command, os.environ)
+        finally:
+            os._exit(1)
+
+    def _limit_lifetime() -> None:
+        """Have this process end after LIFETIME, whatever it is and wherever it waits: an alarm outlasts an exec."""
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGALRM})
+        _signal.alarm(LIFETIME)
+
+    def _close(descriptor: int) -> None:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass  # the one that listed them
+
+    def _has_lock(home: Home) -> bool:
+        """Whether the lock was inherited."""
+        try:
+            return lock.is_ours(_LOCK)
+        except OSError:
+            return False

@@ -6,45 +6,37 @@ is shared with chef-run and with whatever else lies there: only regular files th
 
 from __future__ import annotations
 
+import errno
 import os
 import time
+from itertools import islice
 
 from launcher import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from launcher.home import Home
     from launcher.session import Session
 
 MOST = 500  # sessions
 LONGEST = 30 * 24 * 3600  # seconds that one waits at the most
+# Sessions that a run looks at to hold the bound: more than parallel runs can add, and few enough to cost it nothing.
+EXAMINED = MOST + 100
+LEFTOVER = 24 * 3600  # seconds; a temporary file of that age is not about to be renamed any more
 
 _PREFIX, _SUFFIX = "session-", ".json"
 
 
-def waiting(home: Home) -> list[str]:
-    """The names of the waiting sessions' files, in no order; none if the folder is not there or is not a folder."""
-    return list(_names(home))
-
-
 def any_waiting(home: Home) -> bool:
     """Whether a session waits. Stops at the first, so that a full folder costs a run no more than an empty one."""
-    return next(_names(home), None) is not None
+    return next(_sessions(home.telemetry, home), None) is not None
 
 
 def oldest_first(home: Home) -> list[tuple[float, str]]:
     """(time stored, path) of each waiting session; times in seconds since the epoch."""
-    stored = []
-    for name in _names(home):
-        path = os.path.join(home.telemetry, name)
-        try:
-            status = os.lstat(path)
-        except FileNotFoundError:
-            continue  # removed meanwhile, by hand or by the sender: any file may go at any time (P10)
-        stored.append((status.st_mtime, path))
-    return sorted(stored)
+    return _oldest_first(_sessions(home.telemetry, home))
 
 
 def read(path: str) -> Session:
@@ -59,37 +51,49 @@ def store(home: Home, session_id: str, content: bytes) -> None:
     files.make_folder(home.folder)
     files.make_folder(home.telemetry)
     files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
-    surplus = len(waiting(home)) - MOST
-    if surplus > 0:
-        for _, path in oldest_first(home)[:surplus]:
-            _drop(home, path)
+    # A user waits: of a folder that somebody else has filled, no more is looked at. The sender sees to the rest.
+    _drop_surplus(home, _oldest_first(islice(_sessions(home.telemetry, home), EXAMINED)))
 
 
-def drop_expired(home: Home, now: float | None = None) -> None:
-    """Drop the sessions that have waited for too long; counted."""
-    limit = (time.time() if now is None else now) - LONGEST
-    for stored, path in oldest_first(home):
-        if stored < limit:
-            _drop(home, path)
+def tidy(home: Home, now: float | None = None) -> None:
+    """Hold the bounds of what waits and of what was rejected, and remove what crashes left behind."""
+    now = time.time() if now is None else now
+    for folder in (home.telemetry, home.rejected):
+        stored = _oldest_first(_sessions(folder, home))
+        expired = [each for each in stored if each[0] < now - LONGEST]
+        _drop(home, expired)
+        _drop_surplus(home, stored[len(expired) :])
+    for written, path in _oldest_first(_files(home.telemetry, home)):
+        if written < now - LEFTOVER and files.is_temporary_name(os.path.basename(path)):
+            files.remove(path)
 
 
 def discard_all(home: Home) -> int:
     """Remove every waiting session unsent, because its owner disabled telemetry (P12); how many."""
-    return sum(files.remove(os.path.join(home.telemetry, name)) for name in waiting(home))
+    return sum(files.remove(entry.path) for entry in list(_sessions(home.telemetry, home)))
+
+
+def remove(paths: Iterable[str]) -> None:
+    """Remove sessions that have arrived. Raises OSError if one is still there, once the others are gone."""
+    if [path for path in paths if not files.remove(path) and os.path.lexists(path)]:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
 def reject(home: Home, path: str) -> None:
-    """Put a session that will never be accepted out of the way, where it can still be looked at. Raises OSError."""
+    """Put a session that will never be accepted out of the way, where it can still be looked at.
+
+    Raises OSError if it is still there.
+    """
     files.make_folder(home.rejected)
-    os.replace(path, os.path.join(home.rejected, os.path.basename(path)))
+    try:
+        os.replace(path, os.path.join(home.rejected, os.path.basename(path)))
+    except FileNotFoundError:
+        pass
 
 
 def rejected(home: Home) -> list[str]:
     """The names of the rejected sessions' files."""
-    try:
-        return sorted(os.listdir(home.rejected))
-    except OSError:
-        return []
+    return sorted(entry.name for entry in _sessions(home.rejected, home))
 
 
 def dropped(home: Home) -> int:
@@ -100,34 +104,49 @@ def dropped(home: Home) -> int:
         return 0
 
 
-def _drop(home: Home, path: str) -> None:
-    if files.remove(path):
-        count_dropped(home)
-
-
-def count_dropped(home: Home) -> None:
-    """Count one session that will never be sent. Never raises."""
+def count_dropped(home: Home, number: int = 1) -> None:
+    """Count sessions that will never be sent. Never raises."""
     try:
-        # A byte for each: appending needs no lock, and cannot be torn.
-        descriptor = os.open(home.dropped, os.O_WRONLY | os.O_CREAT | os.O_APPEND | files.O_NOFOLLOW, 0o600)
-    except OSError:
-        return
-    try:
-        os.write(descriptor, b".")
+        # A byte for each: appending needs no lock.
+        files.append(home.dropped, b"." * number)
     except OSError:
         pass
-    finally:
-        os.close(descriptor)
 
 
-def _names(home: Home) -> Iterator[str]:
-    if not files.is_folder(home.folder) or not files.is_folder(home.telemetry):
+def _drop_surplus(home: Home, stored: list[tuple[float, str]]) -> None:
+    _drop(home, stored[: max(0, len(stored) - MOST)])
+
+
+def _drop(home: Home, stored: list[tuple[float, str]]) -> None:
+    gone = sum(files.remove(path) for _, path in stored)
+    if gone:
+        count_dropped(home, gone)
+
+
+def _oldest_first(entries: Iterable[os.DirEntry[str]]) -> list[tuple[float, str]]:
+    stored = []
+    for entry in entries:
+        try:
+            stored.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+        except OSError:
+            continue  # removed meanwhile, by hand or by the sender: any file may go at any time (P10)
+    return sorted(stored)
+
+
+def _sessions(folder: str, home: Home) -> Iterator[os.DirEntry[str]]:
+    """The files with a session's name in one of our folders, in no order."""
+    return (entry for entry in _files(folder, home) if _is_session_name(entry.name))
+
+
+def _files(folder: str, home: Home) -> Iterator[os.DirEntry[str]]:
+    """The regular files in one of our folders; none if it is not there, or reached by a symlink."""
+    if not all(files.is_folder(each) for each in {home.folder, home.telemetry, folder}):
         return
     try:
-        with os.scandir(home.telemetry) as entries:
+        with os.scandir(folder) as entries:
             for entry in entries:
-                if _is_session_name(entry.name) and entry.is_file(follow_symlinks=False):
-                    yield entry.name
+                if entry.is_file(follow_symlinks=False):
+                    yield entry
     except OSError:
         return
 

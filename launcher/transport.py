@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import enum
+import queue
+import re
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 from launcher.encode import Request
+from launcher.endpoint import Endpoint
 
-TIMEOUT = urllib3.Timeout(connect=5, read=10)  # seconds
+LONGEST = 15.0  # seconds that one request takes at the most, from the name lookup to the end of the answer
+STEP = urllib3.Timeout(connect=5, read=10)  # seconds: of a connection, of a TLS handshake, of each wait for an answer
 MOST_READ = 4096  # bytes of an answer; nothing in it matters but that it is no web page
 
 
@@ -37,25 +42,50 @@ class Outcome(NamedTuple):
     retry_after: float = 0  # seconds, as the server asked
 
 
+class _Unusable(Exception):
+    """A setting of this machine with which there can be no connection. The text says which."""
+
+
 class Connection:
-    """A connection to one endpoint, kept alive from request to request."""
+    """A connection to one endpoint, kept alive from request to request; see `connect`."""
 
-    def __init__(self, url: str, pool: urllib3.PoolManager | urllib3.ProxyManager) -> None:
-        self._url = url
-        self._pool = pool
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._pool: urllib3.PoolManager | None = None
 
-    def post(self, request: Request) -> Outcome:
-        """Send one request. Never raises for what the network or the server does."""
+    def post(self, request: Request, seconds: float = LONGEST) -> Outcome:
+        """Send one request. Never raises for what the network or the server does, nor takes more than `seconds`.
+
+        After an outcome LATER the connection may be in no state to be used again.
+        """
+        outcome: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        # In a thread that can be left behind. Time-outs bound each single step, but nothing ends a name lookup, nor
+        # an answer that comes a byte a second.
+        threading.Thread(target=lambda: outcome.put(self._post(request)), daemon=True).start()
         try:
+            return outcome.get(timeout=seconds)
+        except queue.Empty:
+            return Outcome(Result.LATER, "no whole answer in time")
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if self._pool:
+            self._pool.clear()
+
+    def _post(self, request: Request) -> Outcome:
+        try:
+            if self._pool is None:
+                self._pool = _open_pool(self._endpoint)
             response = self._pool.request(
                 "POST",
-                self._url + request.path,
+                self._endpoint.url + request.path,
                 body=request.body,
                 headers=request.headers,
                 redirect=False,
                 retries=False,
-                timeout=TIMEOUT,
+                timeout=STEP,
                 preload_content=False,
+                decode_content=False,
             )
             try:
                 beginning = response.read(MOST_READ)
@@ -63,30 +93,50 @@ class Connection:
                     response.close()
             finally:
                 response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except Exception as error:  # what nobody foresaw, too: there is nobody above to tell
             return Outcome(Result.LATER, explain(error))
-        return classify(response.status, response.headers, beginning)
+        by_proxy = isinstance(self._pool, urllib3.ProxyManager)
+        return classify(response.status, response.headers, beginning, by_proxy=by_proxy)
 
 
 @contextmanager
-def connect(url: str) -> Iterator[Connection]:
-    """A connection to the endpoint `url`, by the proxy that is set for it, trusting what SSL_CERT_FILE says."""
-    parts = urlsplit(url)
+def connect(endpoint: Endpoint) -> Iterator[Connection]:
+    """A connection to the endpoint, by the proxy that is set for it. It is made with the first request."""
+    connection = Connection(endpoint)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
+    """Raises _Unusable, or what urllib3 raises."""
+    try:
+        # Without a file of its own, the context trusts what SSL_CERT_FILE says, or else the system does.
+        context = ssl.create_default_context(cafile=endpoint.ca_file)
+    except OSError as error:
+        raise _Unusable(f"[telemetry] ca_file holds no certificates that can be used ({_reason(error)})") from None
+    parts = urlsplit(endpoint.url)
     proxy = getproxies().get(parts.scheme)
-    context = ssl.create_default_context()
-    if proxy and not proxy_bypass(parts.netloc):
-        if "://" not in proxy:
-            proxy = "http://" + proxy
-        headers = urllib3.make_headers(proxy_basic_auth=urlsplit(proxy).netloc.rpartition("@")[0] or None)
-        pool: urllib3.PoolManager = urllib3.ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
-    else:
-        pool = urllib3.PoolManager(ssl_context=context)
-    with pool:
-        yield Connection(url, pool)
+    if not proxy or _is_exempt(parts):
+        return urllib3.PoolManager(ssl_context=context)
+    if "://" not in proxy:
+        proxy = "http://" + proxy
+    try:
+        user = urlsplit(proxy).netloc.rpartition("@")[0]
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(user) if user else None)
+        return urllib3.ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+    except (urllib3.exceptions.HTTPError, ValueError):
+        raise _Unusable(f"{parts.scheme}_proxy is not the URL of an HTTP proxy") from None
 
 
-def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes) -> Outcome:
-    """What an answer means: its status, its headers, the beginning of its body."""
+def _is_exempt(endpoint: SplitResult) -> bool:
+    """Whether NO_PROXY, or what the system has for it, names the endpoint; an IPv6 address with or without brackets."""
+    return bool(proxy_bypass(endpoint.netloc) or proxy_bypass(endpoint.hostname or ""))
+
+
+def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes, *, by_proxy: bool = False) -> Outcome:
+    """What an answer means: its status, its headers, the beginning of its body; `by_proxy` if one was asked."""
     says = f"HTTP status {status}"
     if 200 <= status < 300:
         # A captive portal answers everything with its own page.
@@ -94,6 +144,8 @@ def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes) -> 
             return Outcome(Result.LATER, says + " with a web page: is there a login page between?", status)
         return Outcome(Result.ACKNOWLEDGED, says, status)
     if 400 <= status < 500 and status not in (408, 425, 429):
+        if status == 407 and by_proxy:  # the proxy's word, not the service's
+            return Outcome(Result.LATER, "the proxy wants another user or password (HTTP status 407)", status)
         return Outcome(Result.REJECTED, says, status)
     return Outcome(Result.LATER, says, status, _seconds(headers.get("Retry-After", "")))
 
@@ -110,6 +162,11 @@ def _seconds(retry_after: str) -> float:
 
 def explain(error: Exception) -> str:
     """A failure in words of our own: the library's may hold URLs, and with them what a proxy's URL holds."""
+    if isinstance(error, _Unusable):
+        return str(error)
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        refused = re.search(r"Tunnel connection failed: (\d{3})", str(error.original_error))
+        return f"the proxy does not connect us ({f'HTTP status {refused[1]}' if refused else _reason(error)})"
     for kind, says in _FAILURES:
         if isinstance(error, kind):
             return says or f"no connection ({_reason(error)})"
@@ -118,7 +175,6 @@ def explain(error: Exception) -> str:
 
 # The first that fits counts: some are kinds of others. None: the operating system's own words are the best.
 _FAILURES: list[tuple[type[Exception], str | None]] = [
-    (urllib3.exceptions.ProxyError, "the proxy does not connect us"),
     (urllib3.exceptions.NameResolutionError, "the endpoint's name cannot be resolved"),
     (urllib3.exceptions.NewConnectionError, None),
     (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),

@@ -6,11 +6,11 @@ import os
 import sys
 from typing import Optional
 
-from launcher import endpoint, host, installation_id, real, schedule, session
+from launcher import host, installation_id, real, schedule, session
 from launcher.cli.output import console, facts, moment, plain, print_json
 from launcher.cli.show import print_requests, waiting
 from launcher.cli.status import source_rows, sources
-from launcher.delivery import obstacle
+from launcher.delivery import plan
 from launcher.session import Session
 from launcher.situation import Situation
 
@@ -56,9 +56,7 @@ def _session(situation: Situation, words: list[str]) -> Session:
 
 def _nothing_goes_out(situation: Situation) -> Optional[str]:
     """Why this run would send nothing; None if it would send something."""
-    home = situation.home
-    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
-    reason = obstacle(situation, destination)
+    home, _, reason = plan(situation)
     if reason or home is None:
         return reason
     if not waiting(home):

@@ -66,12 +66,11 @@ def print_requests(situation: Situation, records: list[Session]) -> None:
     if destination is None or destination.problem:
         errors.print("chef-run-launcher: there is no endpoint that it could be sent to; see `status`")
         raise typer.Exit(1)
-    for record in records:
-        try:
-            request = encode.encode([record], destination.format, utc_day())
-        except ValueError as error:
-            errors.print(f"chef-run-launcher: {error}", markup=False)
-            raise typer.Exit(1) from None
+    if destination.format not in encode.FORMATS:
+        errors.print(f"chef-run-launcher: the format {destination.format!r} is not known; see `flush`", markup=False)
+        raise typer.Exit(1)
+    for batch in encode.batches(records, destination.format, lambda record: record):
+        request = encode.encode(batch, destination.format, utc_day())
         console.out(encode.as_http(request, destination.url).decode().replace("\r\n", "\n"), highlight=False)
         console.out(f"\nSHA-256 of the body: {hashlib.sha256(request.body).hexdigest()}\n", highlight=False)
 

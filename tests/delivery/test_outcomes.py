@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from launcher import spool
+from launcher import receipts, spool
 from tests.support.homes import Home
 from tests.support.processes import senders, wait_for_no_sender
 from tests.support.programs import Launcher
@@ -93,6 +93,26 @@ def test_every_other_answer_keeps_the_sessions_and_stops_the_attempt(
     report = json.loads(launcher.run("status", "--json").stdout)
     assert says in report["last_failure"]["says"]
     assert report["next_attempt"] > time.time() - 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=b"x" * 10_000_000),
+        Answer(status=204, body=b"", headers={}),
+        Answer(headers={"Content-Encoding": "gzip"}, body=b"not compressed"),
+        Answer(status=299, headers={"Content-Type": "\xff"}, body=b"\0" * 5000),
+    ],
+    ids=["far too long", "empty", "wrongly labelled", "odd"],
+)
+def test_an_acknowledgement_is_one_whatever_else_stands_in_it(
+    waiting: Home, launcher: Launcher, plain_collector: Collector, answer: Answer
+) -> None:
+    plain_collector.answers.append(answer)
+    done = launcher.run("flush")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(plain_collector.requests) == 2
+    assert waiting.sessions() == []
 
 
 def test_a_refused_connection_is_explained(waiting: Home, launcher: Launcher) -> None:
@@ -238,8 +258,8 @@ def test_what_is_shown_is_what_is_sent_byte_for_byte(
     shown = launcher.run("show", "--wire").stdout
     assert launcher.run("dry-run").stdout.endswith(shown)
     launcher.run("flush")
-    receipts = [json.loads(line) for line in (waiting.telemetry / "receipts.jsonl").read_text().splitlines()]
-    for request, receipt in zip(plain_collector.requests, receipts):
+    kept = [json.loads(line) for line in (waiting.telemetry / "receipts.jsonl").read_text().splitlines()]
+    for request, receipt in zip(plain_collector.requests, kept):
         assert (request.head + request.body).replace(b"\r\n", b"\n") in shown
         assert receipt["sha256"] == hashlib.sha256(request.body).hexdigest()
         assert receipt["sha256"].encode() in shown
@@ -247,9 +267,9 @@ def test_what_is_shown_is_what_is_sent_byte_for_byte(
 
 
 def test_receipts_stay_small(waiting: Home, launcher: Launcher, collector: Collector) -> None:
-    receipts = waiting.telemetry / "receipts.jsonl"
-    receipts.write_text('{"day": "2026-01-01", "session": "old"}\n' * 10000)
+    path = waiting.telemetry / "receipts.jsonl"
+    path.write_text('{"day": "2026-01-01", "session": "old"}\n' * 10000)
     launcher.run("flush")
-    lines = receipts.read_text().splitlines()
-    assert 5000 <= len(lines) <= 5002
-    assert json.loads(lines[-1])["status"] == 202
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["session"] == "old" for line in lines[-3:]] == [True, False, False]
+    assert receipts.LIMIT // 3 < path.stat().st_size < receipts.LIMIT

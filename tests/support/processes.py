@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import launcher
+from launcher import lock
 from tests.support.homes import Home
 from tests.support.waiting import wait_until
 
@@ -40,4 +42,17 @@ def launchers() -> list[int]:
 
 def wait_for_no_sender(home: Home) -> None:
     """Return when the last sender for this home has ended."""
-    wait_until(lambda: not senders(home), "no sender is left", seconds=40)
+    wait_until(lambda: not senders(home) and _is_free(home.telemetry / ".lock"), "no sender is left", seconds=40)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds the lock: a sender has it from the moment that its launcher begins to start it."""
+    if not path.exists():
+        return True
+    try:
+        held = lock.take(str(path))
+    except OSError:
+        return True  # it is spoilt
+    if held is not None:
+        os.close(held)
+    return held is not None

@@ -144,7 +144,8 @@ class _Handler(socketserver.StreamRequestHandler):
                 return None
             head += line
         length = int(Request(head, b"").headers.get("content-length", "0"))
-        return Request(head, self.rfile.read(length))
+        body = self.rfile.read(length)
+        return Request(head, body) if len(body) == length else None  # else the client has gone
 
     def reset(self) -> None:
         # Lingering for no time at all is how TCP spells a reset; detaching closes it under the open files.

@@ -1,0 +1,144 @@
+"""Killed at every system call that matters, sender and launcher lose nothing: the next run delivers.
+
+strace kills the process as it enters a call, so each call is once the last that was made, and once the first that
+was not. What matters are the calls that touch our files, and those that talk to the server.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import launcher as package
+from launcher import delivery
+from tests.support.homes import Home
+from tests.support.processes import wait_for_no_sender
+from tests.support.programs import Launcher, Program
+from tests.support.servers import Answer, Collector
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (scripts/install-test-tools)")
+
+MAIN = Path(package.__file__).with_name("__main__.py")
+WITH_LOCK = 'exec 3<>"$HOME/.chef-workstation/telemetry/.lock"; exec "$@"'
+NETWORK = ("connect", "sendto", "recvfrom")
+HAPPENS = [(404, "mkdir"), (404, "rename"), (503, "rename"), (503, "fadvise64"), (503, "fchmod")]
+KILLED = -signal.SIGKILL
+AT_MOST = 40  # times that one call is made, or the test has not understood what it counts
+
+
+def run_sender(home: Home, *strace: str) -> int:
+    """Be the launcher that starts the sender, under strace: how the sender ended."""
+    sender = [sys.executable, "-I", "-S", str(MAIN), "send", str(time.time_ns())]
+    tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *strace]
+    return subprocess.run(["sh", "-c", WITH_LOCK, "sh", *tracing, *sender], env=home.env, check=False).returncode
+
+
+def killing(call: str, number: int) -> list[str]:
+    """What has strace kill a process as it makes a call for the so-many-th time."""
+    return ["-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"]
+
+
+def of_our_files(home: Home, ids: list[str]) -> list[str]:
+    """What has strace look at the calls alone that touch files of ours."""
+    names = ["receipts.jsonl", ".next-attempt", "rejected", *(f"session-{each}.json" for each in ids)]
+    return [word for name in names for word in ("-P", str(home.telemetry / name))]
+
+
+def arrived(collector: Collector) -> Counter[str]:
+    return Counter(json.loads(request.body)["session_id"] for request in collector.requests)
+
+
+def waiting_ids(home: Home) -> set[str]:
+    """The ids of the sessions on disk, each of which must be whole."""
+    return {json.loads(path.read_text())["id"] for path in home.sessions()}
+
+
+def the_next_run_delivers(home: Home) -> None:
+    done = delivery.flush(home.env, lambda session_id, outcome: None)
+    assert done.problem is None
+    assert home.sessions() == []
+
+
+def receipts(home: Home) -> set[str]:
+    path = home.telemetry / "receipts.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {json.loads(line)["session"] for line in lines}
+
+
+@pytest.mark.parametrize("call", ["openat", "write", "fsync", "unlink", "connect", "sendto", "recvfrom"])
+def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_under_way(
+    home: Home, plain_collector: Collector, call: str
+) -> None:
+    for number in range(1, AT_MOST):
+        plain_collector.requests.clear()
+        ids = home.has_waiting("web01", "web02")
+        only = [] if call in NETWORK else of_our_files(home, ids)
+        ended = run_sender(home, *only, *killing(call, number))
+        assert ended in (0, KILLED)
+        before = arrived(plain_collector)
+        assert set(before) | waiting_ids(home) == set(ids)
+        the_next_run_delivers(home)
+        after = arrived(plain_collector)
+        assert set(after) == set(ids) <= receipts(home)
+        assert sum(after.values()) <= len(ids) + 1
+        if ended == 0:
+            break
+    assert number > 1
+    assert ended == 0
+
+
+@pytest.mark.parametrize("call", ["mkdir", "rename", "fadvise64", "fchmod"])
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_sender_killed_while_it_puts_aside_or_postpones_loses_nothing(
+    home: Home, plain_collector: Collector, status: int, call: str
+) -> None:
+    for number in range(1, AT_MOST):
+        plain_collector.otherwise = lambda request: Answer(status=status)
+        (id,) = home.has_waiting("web01")
+        ended = run_sender(home, *killing(call, number))
+        rejected = home.telemetry / "rejected" / f"session-{id}.json"
+        assert waiting_ids(home) == (set() if rejected.exists() else {id})
+        plain_collector.otherwise = lambda request: Answer()
+        the_next_run_delivers(home)
+        rejected.unlink(missing_ok=True)
+        if rejected.parent.exists():
+            rejected.parent.rmdir()
+        if ended == 0:
+            break
+    assert number > (1 if (status, call) in HAPPENS else 0)
+    assert ended == 0
+
+
+@pytest.mark.parametrize("call", ["write", "mkdir", "fchmod", "fadvise64", "fsync", "link", "unlink", "rename"])
+def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the_next_run_works(
+    home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, call: str
+) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexit 7\n")
+    for number in range(1, AT_MOST):
+        shutil.rmtree(home.workstation, ignore_errors=True)
+        ended = subprocess.run(
+            ["strace", "-qq", "-o", "/dev/null", *killing(call, number), str(launcher.path), "exec", "web01", "a", "b"],
+            env=home.env,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+        assert ended in (7, KILLED)
+        stored = waiting_ids(home)
+        assert len(stored) <= 1
+        for _ in range(2):  # the first shows the notice, if that has not been seen
+            assert launcher.exec("web02", "a", "b").returncode == 7
+        wait_for_no_sender(home)
+        the_next_run_delivers(home)
+        assert stored <= set(arrived(plain_collector))
+        if ended == 7:
+            break
+    assert number > 1
+    assert ended == 7

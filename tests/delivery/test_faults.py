@@ -1,0 +1,239 @@
+"""Whatever is wrong with the network, a run is as it is without us, and the sender ends in time and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from launcher import sender
+from tests.support.homes import Home
+from tests.support.mounts import run_with
+from tests.support.processes import senders, wait_for_no_sender
+from tests.support.programs import Launcher, Program, install_as_chef_run
+from tests.support.servers import Answer, Collector, Silence
+from tests.support.waiting import wait_until
+
+OUTPUT = "#!/bin/sh\necho out; echo err >&2; exit 7\n"
+EXPECTED = (7, b"out\n", b"err\n")
+# What a shell does with `out=$(chef-run …)`: it waits until nobody holds the pipe any more.
+SUBSTITUTION = 'out=$("$0" exec web03 a b); code=$?; echo "$out"; exit $code'
+HTML = {"Content-Type": "text/html"}
+
+
+@contextmanager
+def scripted(answer: Answer) -> Iterator[str]:
+    with Collector() as server:
+        server.otherwise = lambda request: answer
+        yield server.url
+
+
+@contextmanager
+def silent(scheme: str, accepts: bool) -> Iterator[str]:
+    with Silence(scheme, accepts) as server:
+        yield server.url
+
+
+@contextmanager
+def refused() -> Iterator[str]:
+    yield "http://127.0.0.1:1"
+
+
+def run_substituted(home: Home, launcher: Path, mounts: str | None = None) -> tuple[float, tuple[int, bytes, bytes]]:
+    """Seconds that `out=$(chef-run …)` takes, and how it ended: code, output, errors."""
+    command = ["sh", "-c", SUBSTITUTION, str(launcher)]
+    started = time.monotonic()
+    if mounts:
+        done = run_with(mounts, *command, env=home.env)
+    else:
+        done = subprocess.run(command, env=home.env, capture_output=True, check=False)
+    return time.monotonic() - started, (done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Trouble:
+    """Something that a sender needs five seconds or more to give up on."""
+
+    serve: Callable[[], AbstractContextManager[str]]
+    says: str
+    mounts: str | None = None
+
+
+RESOLVER = "127.0.0.61"
+SETTINGS = f"nameserver {RESOLVER}\\noptions timeout:30 attempts:5\\n"
+USE_RESOLVER = f'printf \'{SETTINGS}\' >"$HOME/resolv.conf" && mount --bind "$HOME/resolv.conf" /etc/resolv.conf'
+
+
+@contextmanager
+def unresolvable() -> Iterator[str]:
+    """A name, and a resolver that takes every question for it and answers none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
+        try:
+            resolver.bind((RESOLVER, 53))
+        except OSError as error:
+            pytest.skip(f"there can be no resolver on {RESOLVER}: {error.strerror}")
+        yield "https://collector.example"
+        resolver.settimeout(0)
+        assert b"collector" in resolver.recv(512)
+
+
+TROUBLES = {
+    "a black hole": Trouble(lambda: silent("http", accepts=True), "no answer in time"),
+    "a server that never accepts": Trouble(lambda: silent("http", accepts=False), "no answer in time"),
+    "a TLS handshake that stalls": Trouble(lambda: silent("https", accepts=True), "no answer in time"),
+    "an answer of a byte a second": Trouble(lambda: scripted(Answer(drip=1)), "no whole answer in time"),
+    "a name that never resolves": Trouble(unresolvable, "no whole answer in time", USE_RESOLVER),
+}
+# Seconds: what a run may differ by on a busy machine, and far less than any sender takes in trouble.
+NOTICEABLE = 1.0
+SKIPPED: type[BaseException] = pytest.skip.Exception
+
+
+@dataclass
+class Troubled:
+    """A run whose sender has got into trouble, and what it looked like just after."""
+
+    home: Home
+    started: float
+    seconds: float
+    seconds_undisturbed: float
+    ended: tuple[int, bytes, bytes]
+    descriptors: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def all_troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Troubled | BaseException]]:
+    """A run for each kind of trouble, one after the other, so that all of their senders are in it at the same time."""
+    runs: dict[str, Troubled | BaseException] = {}
+    with ExitStack() as stack:
+        for name, trouble in TROUBLES.items():
+            try:
+                url = stack.enter_context(trouble.serve())
+                runs[name] = get_into_trouble(tmp_path_factory.mktemp("trouble"), url, trouble.mounts)
+            except SKIPPED as reason:
+                runs[name] = reason
+        yield runs
+
+
+def get_into_trouble(folder: Path, url: str, mounts: str | None) -> Troubled:
+    home = Home(folder / "home")
+    chef_run = install_as_chef_run(Path(__file__), folder)
+    chef_run.write_text(OUTPUT)
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = str(chef_run)
+    launcher = Path(sys.executable).with_name("chef-run-launcher")
+    home.has_waiting("web01", "web02")
+    home.env["CHEF_TELEMETRY_ENDPOINT"] = url
+
+    later = time.time() + 3600
+    (home.telemetry / ".next-attempt").touch()
+    os.utime(home.telemetry / ".next-attempt", (later, later))
+    undisturbed, _ = run_substituted(home, launcher, mounts)
+    assert senders(home) == []
+    (home.telemetry / ".next-attempt").unlink()
+    started = time.monotonic()
+    seconds, ended = run_substituted(home, launcher, mounts)
+    (pid,) = wait_until(lambda: senders(home), "the sender is at work")
+    fds = Path("/proc") / str(pid) / "fd"
+    descriptors = {path.name: os.readlink(path) for path in fds.iterdir() if path.name in "0123"}
+    return Troubled(home, started, seconds, undisturbed, ended, descriptors)
+
+
+@pytest.fixture(params=TROUBLES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def troubled(all_troubled: dict[str, Troubled | BaseException], name: str) -> Troubled:
+    run = all_troubled[name]
+    if isinstance(run, Troubled):
+        return run
+    raise run
+
+
+def test_a_run_neither_waits_for_a_sender_in_trouble_nor_shows_it(troubled: Troubled) -> None:
+    assert troubled.ended == EXPECTED
+    assert troubled.seconds < troubled.seconds_undisturbed + NOTICEABLE
+
+
+def test_a_sender_in_trouble_holds_nothing_of_the_callers(troubled: Troubled) -> None:
+    lock = str(troubled.home.telemetry / ".lock")
+    assert troubled.descriptors == {"0": "/dev/null", "1": "/dev/null", "2": "/dev/null", "3": lock}
+
+
+def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(troubled: Troubled, name: str) -> None:
+    wait_for_no_sender(troubled.home)
+    assert time.monotonic() - troubled.started < sender.LIFETIME + NOTICEABLE
+    assert len(troubled.home.sessions()) == 4
+    assert (troubled.home.telemetry / ".next-attempt").read_text() == f"1 {TROUBLES[name].says}\n"
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        refused,
+        lambda: scripted(Answer(reset=True)),
+        lambda: scripted(Answer(cut=True)),
+        lambda: scripted(Answer(status=404)),
+        lambda: scripted(Answer(status=429, headers={"Retry-After": "100"})),
+        lambda: scripted(Answer(status=500, body=b"Traceback")),
+        lambda: scripted(Answer(status=503, headers={"Retry-After": "nonsense"})),
+        lambda: scripted(Answer(status=200, headers=HTML, body=b"<html>")),
+        lambda: scripted(Answer(status=302, headers={"Location": "https://127.0.0.1:1/"})),
+    ],
+    ids=["refused", "reset", "cut", "404", "429", "500", "503", "html", "302"],
+)
+def test_an_answer_that_helps_nobody_changes_nothing_of_a_run_and_loses_nothing(
+    waiting: Home, launcher: Launcher, chef_run: Program, serve: Callable[[], AbstractContextManager[str]]
+) -> None:
+    chef_run.path.write_text(OUTPUT)
+    with serve() as url:
+        waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        assert run_substituted(waiting, launcher.path)[1] == EXPECTED
+        wait_for_no_sender(waiting)
+    put_aside = list((waiting.telemetry / "rejected").glob("*"))
+    assert len(waiting.sessions()) + len(put_aside) == 3
+    assert not (waiting.telemetry / "receipts.jsonl").read_text()
+
+
+START = """
+import sys
+from launcher import sender
+from launcher.home import Home
+sender.LIFETIME = 1
+sender.start(Home(sys.argv[1]))
+"""
+
+
+def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(waiting: Home) -> None:
+    with silent("http", accepts=True) as url:
+        waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-c", START, str(waiting.path)], env=waiting.env, check=True)
+        wait_for_no_sender(waiting)
+        assert 0.9 < time.monotonic() - started < 5
+    assert (waiting.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
+
+
+def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
+    waiting: Home, launcher: Launcher, plain_collector: Collector
+) -> None:
+    from launcher import delivery
+
+    plain_collector.otherwise = lambda request: Answer(delay=0.4)
+    waiting.has_waiting(*(f"db{number}" for number in range(8)))
+    (waiting.telemetry / ".next-attempt").write_text("5 interrupted\n")
+    delivery.deliver(waiting.env, stored_before=time.time(), until=time.monotonic() + delivery.SHORTEST + 1)
+    assert 1 <= len(plain_collector.requests) <= 5
+    assert len(waiting.sessions()) == 10 - len(plain_collector.requests)
+    report = json.loads(launcher.run("status", "--json").stdout)
+    assert report["last_failure"] == {"attempts": 1, "says": "time was up: a later run goes on"}
