@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from launcher import files
+import os
+
+from launcher import files, lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +25,19 @@ def is_current(home: Home) -> bool:
 def claim(home: Home) -> bool:
     """Take it upon this process to show the notice. Of many at once, one gets it; none if that cannot be kept."""
     try:
-        if files.is_file(home.notice) and not is_current(home):
-            files.remove(home.notice)
-        files.create(home.notice, VERSION)
+        held = lock.take(home.lock)
     except OSError:
         return False
+    if held is None:
+        return False  # one that is at it, or a delivery: then the next run shows it
+    try:
+        if is_current(home):
+            return False
+        files.replace(home.notice, VERSION)
+    except OSError:
+        return False
+    finally:
+        os.close(held)
     return True
 
 

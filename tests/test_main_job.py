@@ -141,7 +141,13 @@ def test_the_notice_is_shown_by_the_first_run_and_by_no_other(
     assert second.stderr == b""
 
 
-def test_of_many_first_runs_at_once_one_shows_the_notice(home: Home, launcher: Launcher, chef_run: Program) -> None:
+@pytest.mark.parametrize("shown", [None, "0\n", ""], ids=["never", "an older one", "torn"])
+def test_of_many_first_runs_at_once_one_shows_the_notice(
+    home: Home, launcher: Launcher, chef_run: Program, shown: str | None
+) -> None:
+    home.use()
+    if shown is not None:
+        (home.telemetry / ".notice").write_text(shown)
     runs = [launcher.start("exec", "-v") for _ in range(12)]
     notices = [run.communicate()[1] for run in runs]
     assert sum(bool(notice) for notice in notices) == 1
