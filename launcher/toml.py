@@ -105,6 +105,9 @@ def _with_the_library(text: str) -> Table:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
+        from launcher import dependencies
+
+        dependencies.make_importable("tomli")
         import tomli as tomllib
     try:
         return tomllib.loads(text)

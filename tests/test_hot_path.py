@@ -67,7 +67,11 @@ def test_the_toml_library_is_imported_only_for_what_is_not_plain(home: Home, tmp
     assert imported(home, tmp_path) & {"tomllib", "tomli"}
 
 
-def test_dependencies_that_lie_elsewhere_are_found_all_the_same(home: Home, tmp_path: Path, chef_run: Program) -> None:
+@pytest.mark.parametrize("config", ["", '[cookbook]\npaths = [\n  "/a",\n]\n'], ids=["plain", "not plain"])
+def test_dependencies_that_lie_elsewhere_are_found_all_the_same(
+    home: Home, tmp_path: Path, chef_run: Program, config: str
+) -> None:
+    home.use(config)
     elsewhere = tmp_path / "elsewhere" / "launcher"
     shutil.copytree(MAIN.parent, elsewhere)
     command = [sys.executable, "-I", "-S", str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
