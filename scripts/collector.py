@@ -39,6 +39,7 @@ class Collector(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body of an answer leave together, or TCP waits 40 ms between them
     server: Collector
 
     def do_POST(self) -> None:

@@ -115,6 +115,19 @@ def test_an_acknowledgement_is_one_whatever_else_stands_in_it(
     assert waiting.sessions() == []
 
 
+def test_nothing_that_came_over_the_wire_is_ever_shown_or_kept(
+    waiting: Home, launcher: Launcher, plain_collector: Collector
+) -> None:
+    said = {"Content-Type": "text/s3cret", "Retry-After": "s3cret", "Location": "http://s3cret", "X-S3cret": "s3cret"}
+    for status in (500, 302, 404):
+        plain_collector.answers.append(Answer(status=status, body=b"s3cret", headers=said))
+        done = launcher.run("flush")
+        reported = launcher.run("status", "--json")
+        assert b"s3cret" not in done.stdout + done.stderr + reported.stdout
+    kept = b"".join(path.read_bytes() for path in waiting.telemetry.rglob("*") if path.is_file())
+    assert b"s3cret" not in kept
+
+
 def test_a_refused_connection_is_explained(waiting: Home, launcher: Launcher) -> None:
     done = launcher.run("flush")
     assert done.returncode == 1
