@@ -454,7 +454,10 @@ class Payload:
         """Each run begins so, whether or not it may write one of its own."""
         for name in os.listdir(self.folder):
             if name.startswith("telemetry-payload-"):
-                os.unlink(os.path.join(self.folder, name))
+                try:
+                    os.unlink(os.path.join(self.folder, name))
+                except FileNotFoundError:
+                    pass  # another run was first; the real one does this in a thread whose errors nobody sees
 
     def action(self, name: str, seconds: float, target: Target | None = None) -> None:
         block = "  :platform: {}\n  :hostname_sha1:\n  :transport_type:\n"

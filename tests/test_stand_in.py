@@ -287,6 +287,14 @@ def test_ctrl_c_on_a_terminal_ends_it_with_the_cursor_shown(chef_run: Program, h
     assert b"INTERNAL ERROR" in rest
 
 
+def test_many_at_once_are_quiet_about_each_other(chef_run: Program, home: Home) -> None:
+    home.use()
+    for number in range(2000):  # enough for two to be at it at the same time
+        (home.telemetry / f"telemetry-payload-{number}.yml").touch()
+    runs = [chef_run.start("-v") for _ in range(12)]
+    assert {run.communicate()[1] for run in runs} == {b""}
+
+
 def test_without_a_home_it_runs_and_leaves_nothing(chef_run: Program, home: Home, tmp_path: Path) -> None:
     del home.env["HOME"]
     home.env["TMPDIR"] = str(tmp_path)
