@@ -24,6 +24,20 @@ def take(path: str) -> int | None:
     return None
 
 
+def is_held(path: str) -> bool:
+    """Whether somebody holds the lock at `path`. Makes nothing where there is none."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | files.O_NOFOLLOW | files.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return not is_ours(descriptor)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 if sys.platform == "win32":
     import msvcrt
 

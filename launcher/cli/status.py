@@ -11,6 +11,7 @@ from launcher import (
     __version__,
     endpoint,
     installation_id,
+    lock,
     notice,
     real,
     receipts,
@@ -81,6 +82,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
         "rejected": len(spool.rejected(home)),
+        "sending": lock.is_held(home.lock),
         "last_failure": failure and {"attempts": failure.attempts, "says": failure.says},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
@@ -151,7 +153,9 @@ def _stored_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("rejected, dropped", f"{report['rejected']}, {report['dropped']}"),
     ]
     failure = report["last_failure"]
-    if failure:
+    if report["sending"]:
+        rows.append(("delivery", "under way"))
+    elif failure:
         rows.append(("last delivery", f"failed ({failure['says']}), {count(failure['attempts'], 'attempt')} in a row"))
         rows.append(("next attempt", f"with the first run after {moment(report['next_attempt'])}"))
     for receipt in reversed(report["receipts"]):

@@ -209,6 +209,8 @@ def test_there_is_one_sender_at_a_time(waiting: Home, launcher: Launcher, collec
     collector.wait_for_requests(1)
     done = launcher.run("flush")
     assert (done.returncode, done.stderr) == (1, b"chef-run-launcher: not sent: another sender is at work\n")
+    assert json.loads(launcher.run("status", "--json").stdout)["sending"]
+    assert b"under way" in launcher.run("status").stdout
     (sender,) = senders(waiting)
     os.kill(sender, signal.SIGKILL)
 
