@@ -53,7 +53,7 @@ def load(path: str) -> Config:
     except (FileNotFoundError, NotADirectoryError):
         return Config(path, exists=False)
     except files.NotARegularFile as error:
-        return Config(path, problem=str(error))
+        return Config(path, problem=error.strerror)
     except OSError as error:
         return Config(path, problem=f"cannot be read ({error.strerror})")
     except toml.TOMLError as error:

@@ -49,15 +49,16 @@ def flush(variables: Mapping[str, str], tell: Listener) -> Delivery:
         return Delivery(problem="another sender is at work")
     try:
         schedule.begin(home)
-        return _deliver(home, destination, variables, time.time(), math.inf, tell)
+        return _deliver(home, destination, variables, held, time.time(), math.inf, tell)
     finally:
         os.close(held)
 
 
-def deliver(variables: Mapping[str, str], *, stored_before: float, until: float) -> None:
+def deliver(variables: Mapping[str, str], held: int, *, stored_before: float, until: float) -> None:
     """Send what was stored before that moment (seconds since the epoch), until it is `until` by the monotonic clock.
 
-    What the sender does, which has the lock, and for which an attempt has begun. How it ends is kept in the schedule.
+    What the sender does, for which an attempt has begun, and which has the lock by the descriptor `held`. How it ends
+    is kept in the schedule.
     """
     situation = Situation(variables)
     home, destination, problem = plan(situation)
@@ -67,7 +68,7 @@ def deliver(variables: Mapping[str, str], *, stored_before: float, until: float)
         if problem or destination is None:
             schedule.fail(home, problem or "there is no endpoint")
         else:
-            _deliver(home, destination, variables, stored_before, until, lambda session_id, outcome: None)
+            _deliver(home, destination, variables, held, stored_before, until, lambda session_id, outcome: None)
     except OSError as error:
         schedule.fail(home, f"its own files cannot be written ({error.strerror})")
 
@@ -95,6 +96,7 @@ def _deliver(
     home: Home,
     destination: Endpoint,
     variables: Mapping[str, str],
+    held: int,
     stored_before: float,
     until: float,
     tell: Listener,
@@ -106,13 +108,14 @@ def _deliver(
     now = time.time()
     eligible = [path for stored, path in waiting if stored < stored_before or stored > now]
     with transport.connect(destination) as connection:
-        attempt = _Attempt(home, destination, variables, until, tell, connection)
+        attempt = _Attempt(home, destination, variables, held, until, tell, connection)
         stopped = attempt.send_all(eligible)
     if stopped:
         schedule.fail(home, stopped.says, retry_after=stopped.retry_after, progress=bool(attempt.results))
     else:
         schedule.clear(home)
-    return attempt.delivery(stopped)
+    count = attempt.results.count
+    return Delivery(count(Result.ACKNOWLEDGED), count(Result.REJECTED), stopped and stopped.says)
 
 
 class _Waiting(NamedTuple):
@@ -128,30 +131,31 @@ class _Attempt:
         home: Home,
         destination: Endpoint,
         variables: Mapping[str, str],
+        held: int,
         until: float,
         tell: Listener,
         connection: transport.Connection,
     ) -> None:
-        self.results: list[Result] = []
+        self.results: list[Result] = []  # of each session that has left the folder
+        self._stuck = False  # whether one should have been put aside, and cannot be
         self._home = home
         self._destination = destination
         self._variables = variables
+        self._held = held
         self._until = until
         self._tell = tell
         self._connection = connection
 
     def send_all(self, paths: Iterable[str]) -> Outcome | None:
-        """Send the sessions in these files. Returns what kept it from going on to the end; None if nothing did."""
+        """Send the sessions in these files. Returns what kept it from doing all there was to do; None if nothing did.
+
+        Raises OSError as soon as a receipt cannot be written, or a session that has arrived not be removed.
+        """
         for batch in encode.batches(self._read(paths), self._destination.format, lambda waiting: waiting.record):
             stopped = self._send(batch)
             if stopped:
                 return stopped
-        return None
-
-    def delivery(self, stopped: Outcome | None) -> Delivery:
-        """What has become of it so far."""
-        count = self.results.count
-        return Delivery(count(Result.ACKNOWLEDGED), count(Result.REJECTED), stopped and stopped.says)
+        return Outcome(Result.LATER, "what is to be put aside in rejected/ cannot be") if self._stuck else None
 
     def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
         """What these files hold, each read when it is about to be sent."""
@@ -168,7 +172,7 @@ class _Attempt:
             spool.reject(self._home, path)
             self.results.append(Result.REJECTED)
         except OSError:
-            pass  # it stays where it is, and keeps no other from being sent
+            self._stuck = True  # it stays where it is, and keeps no other from being sent
 
     def _send(self, batch: list[_Waiting]) -> Outcome | None:
         """Send a batch, and do with its files what the outcome says: the outcome, if nothing more can be sent now."""
@@ -179,37 +183,37 @@ class _Attempt:
             # One that is not taken must not take the others along.
             half = len(batch) // 2
             return self._send(batch[:half]) or self._send(batch[half:])
+        self._settle(batch, request, outcome, day)
         for waiting in batch:
             self._tell(waiting.record["id"], outcome)
-        self._settle(batch, request, outcome, day)
         return outcome if outcome.result is Result.LATER else None
 
     def _post(self, request: Request) -> Outcome:
         # Asked again each time: who turns telemetry off does not mean after the next five hundred.
         if not Situation(self._variables).decision.on:
             return Outcome(Result.LATER, "telemetry was turned off")
+        if not lock.is_current(self._held, self._home.lock):
+            return Outcome(Result.LATER, "its lock was removed")
         seconds = min(transport.LONGEST, self._until - time.monotonic())
         if seconds < SHORTEST:
             return Outcome(Result.LATER, "time was up: a later run goes on")
         return self._connection.post(request, seconds)
 
     def _settle(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
-        """Do with the files of a batch what the outcome says. Raises OSError where that cannot be done."""
-        if outcome.result is Result.LATER:
-            return
+        """Do with the files of a batch what the outcome says."""
         if outcome.result is Result.ACKNOWLEDGED:
             sessions = [waiting.record["id"] for waiting in batch]
             url, status = self._destination.url, outcome.status
             try:
-                # The receipts first, and onto the disk: whatever happens between the two, the sessions are sent again
-                # under the same ids, and none has left without a receipt.
+                # The receipts first, and onto the disk: if all ends between the two, the sessions are sent again under
+                # the same ids. Should there be no room for them after all, the sessions go nevertheless: they arrived.
                 receipts.add(self._home, sessions, day=day, endpoint=url, status=status, body=request.body)
             finally:
                 spool.remove(waiting.path for waiting in batch)
-        else:
+            self.results += [outcome.result] * len(batch)
+        elif outcome.result is Result.REJECTED:
             for waiting in batch:
-                spool.reject(self._home, waiting.path)
-        self.results += [outcome.result] * len(batch)
+                self._put_aside(waiting.path)
 
 
 def utc_day() -> str:

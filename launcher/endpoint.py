@@ -6,7 +6,9 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from launcher.config import Config, Profile
 
@@ -41,29 +43,35 @@ def choose(variables: Mapping[str, str], config: Config | None, profile: Profile
         url, named_by = variables[VARIABLE], VARIABLE
     format = (config.text("telemetry", "format") if config else None) or "chef"
     ca_file = config.text("telemetry", "ca_file") if config else None
-    url = url.rstrip("/")
-    problem = _problem(url)
-    # A URL that is refused may hold a password; nobody is to see it by way of us.
-    return Endpoint("" if problem else url, named_by, format, ca_file and os.path.expanduser(ca_file), problem)
+    if config and ca_file:
+        ca_file = os.path.join(os.path.dirname(config.path), os.path.expanduser(ca_file))
+    url, problem = _checked(url)
+    return Endpoint(url, named_by, format, ca_file, problem)
 
 
-def _problem(url: str) -> str | None:
+def _checked(text: str) -> tuple[str, str | None]:
+    """The URL as it will be used, without a slash at its end; or nothing, and what is wrong with it.
+
+    One that is refused may hold a password: nobody is to see it by way of us.
+    """
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "it is not a URL"
-    if parts.scheme not in ("https", "http") or not host:
-        return "it is not an https:// URL"
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        return "it must hold no user, password, query or fragment"
-    if parts.scheme == "http" and not _is_loopback(host):
-        return "http:// is for this machine only: use https://"
-    return None
+        url = parse_url(text)  # what the HTTP library makes of it: `show` shows no other
+    except LocationParseError:
+        return "", "it is not a URL"
+    if url.scheme not in ("https", "http") or not url.host:
+        return "", "it is not an https:// URL"
+    if url.auth or url.query is not None or url.fragment is not None:
+        return "", "it must hold no user, password, query or fragment"
+    if url.scheme == "http" and not is_loopback(url.host):
+        return "", "http:// is for this machine only: use https://"
+    if url.port == {"https": 443, "http": 80}[url.scheme]:
+        url = url._replace(port=None)
+    return url.url.rstrip("/"), None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host, by its name or its address, is this machine."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"

@@ -41,14 +41,22 @@ def _manage(command: Callable[[], object]) -> NoReturn:
     """Run a management command. What goes wrong in it unforeseen is one line."""
     try:
         command()
+    except OSError as error:
+        # Nearly always it is standard output that cannot be written; nor could it be when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(f"chef-run-launcher: cannot go on: {error.strerror} ({_place(error)})")
     except Exception as error:
         # Where, and not what: its text may quote anything.
-        place = error.__traceback__
-        while place and place.tb_next:
-            place = place.tb_next
-        where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "nowhere"
-        sys.exit(f"chef-run-launcher: a defect of the launcher's: {type(error).__name__} at {where}; please report it")
+        sys.exit(f"chef-run-launcher: a defect of the launcher's: {type(error).__name__} at {_place(error)}; report it")
     sys.exit()
+
+
+def _place(error: BaseException) -> str:
+    """The file and the line in which an error was raised."""
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    return f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "nowhere"
 
 
 def _wrapped(words: list[str]) -> NoReturn:

@@ -16,6 +16,9 @@ O_BINARY = getattr(os, "O_BINARY", 0)
 class NotARegularFile(OSError):
     """A folder, FIFO, socket, device, or a file larger than we ever write."""
 
+    def __init__(self, says: str) -> None:
+        super().__init__(errno.EINVAL, says)
+
 
 def read(path: str, limit: int, *, follow: bool = False) -> bytes:
     """The whole content of a regular file of at most `limit` bytes.
@@ -71,10 +74,8 @@ def create(path: str, content: bytes, *, modified: float | None = None, durable:
     `modified` is its modification time in seconds since the epoch, where it is not to be now. `durable` waits until
     the disk has it, which may take seconds where the disk is busy: not while a user waits for us.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_NOFOLLOW | O_BINARY, 0o600)
+    descriptor = open_ours(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
-        if hasattr(os, "fchmod"):
-            os.fchmod(descriptor, 0o600)  # a umask of 0777 would make it unreadable for ourselves
         view = memoryview(content)
         while view:
             view = view[os.write(descriptor, view) :]
@@ -82,15 +83,32 @@ def create(path: str, content: bytes, *, modified: float | None = None, durable:
             os.utime(path, (modified, modified))
         if durable:
             os.fsync(descriptor)
-        elif sys.platform == "linux":
-            # Begins to write it out, and does not wait. Most file systems write a rename behind the data that are
-            # under way by then, so that after a power cut the name leads to the whole content, or is not there.
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        else:
+            _begin_to_write_out(descriptor)
     except BaseException:
         remove(path)
         raise
     finally:
         os.close(descriptor)
+
+
+if sys.platform == "linux":
+
+    def _begin_to_write_out(descriptor: int) -> None:
+        """Have the kernel begin to write a file to the disk, and do not wait.
+
+        Most file systems write a rename behind the data that are under way by then, so that after a power cut the name
+        leads to the whole content, or is not there.
+        """
+        try:
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            pass  # it was but advice
+
+else:
+
+    def _begin_to_write_out(descriptor: int) -> None:
+        """Nothing, where there is no way to say so."""
 
 
 def replace(path: str, content: bytes, *, modified: float | None = None) -> None:
@@ -116,12 +134,23 @@ def is_temporary_name(name: str) -> bool:
     return len(parts) >= 5 and not parts[0] and parts[-1] == "tmp" and len(parts[-2]) == 8 and parts[-3].isdigit()
 
 
+def open_ours(path: str, flags: int) -> int:
+    """A descriptor of a file of ours, which only its owner may read and write, whatever the umask. Raises OSError."""
+    descriptor = os.open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_BINARY, 0o600)
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)
+    except OSError:
+        pass  # not ours after all: then what is done with it tells
+    return descriptor
+
+
 def append(path: str, content: bytes, *, durable: bool = False) -> None:
     """Write behind what stands in a file, made with mode 0600 if it is missing: all of `content` or nothing of it.
 
     `durable` waits until the disk has it. Raises OSError, for what is no regular file too.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_BINARY, 0o600)
+    descriptor = open_ours(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -151,7 +180,7 @@ def make_folder(path: str) -> None:
         os.chmod(path, 0o700)  # whatever the umask
     except FileExistsError:
         if not is_folder(path):
-            raise NotADirectoryError("not a folder") from None
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
 def is_folder(path: str) -> bool:

@@ -12,12 +12,15 @@ from launcher import files
 from launcher.home import Home
 
 LIMIT = 256 * 1024  # bytes; then the older half goes
+ROOM = 4096  # bytes that must be free: a dozen receipts
 
 
 def make_ready(home: Home) -> None:
-    """Make room for the receipts of one delivery. Raises OSError: then nothing may be sent, for nothing would tell."""
-    files.append(home.receipts, b"")
-    if os.lstat(home.receipts).st_size > LIMIT:
+    """Make sure that there is room for receipts. Raises OSError: then nothing may be sent, for nothing would tell."""
+    files.append(home.receipts, b"\n" * ROOM)
+    size = os.lstat(home.receipts).st_size - ROOM
+    os.truncate(home.receipts, size)
+    if size > LIMIT:
         files.replace(home.receipts, files.read_last_lines(home.receipts, LIMIT // 2))
 
 

@@ -45,14 +45,15 @@ def main(moment: str) -> None:
     from launcher.situation import Situation
 
     home = Situation(os.environ).home
-    if home is None or not _has_lock(home):
+    held = _lock(home) if home else None
+    if held is None:
         return
     from launcher import dependencies
 
     dependencies.make_importable("urllib3", "fastjsonschema")
     from launcher.delivery import deliver
 
-    deliver(os.environ, stored_before=int(moment) / 1e9, until=until)
+    deliver(os.environ, held, stored_before=int(moment) / 1e9, until=until)
 
 
 def _command(moment: int) -> list[str]:
@@ -73,14 +74,14 @@ if sys.platform == "win32":
         null = subprocess.DEVNULL
         subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
 
-    def _has_lock(home: Home) -> bool:
+    def _lock(home: Home) -> int | None:
         """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""
         import threading
 
         timer = threading.Timer(LIFETIME, os._exit, args=(1,))
         timer.daemon = True
         timer.start()
-        return lock.take(home.lock) is not None
+        return lock.take(home.lock)
 
 else:
 
@@ -94,14 +95,16 @@ else:
                 pass  # the caller ignores SIGCHLD: nothing is left to be waited for
             return
         try:
+            # First, since the launcher waits for us: a Ctrl-Z that is meant for chef-run must not stop us any more.
+            os.setsid()
             # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
             # launcher would pass it on to chef-run.
             schedule.begin(home)
             handover.restore_signals()
-            os.setsid()
             if os.fork():
                 os._exit(0)
             _limit_lifetime()
+            environment = _environment()
             os.chdir("/")
             os.dup2(held, _LOCK)
             null = os.open(os.devnull, os.O_RDWR)
@@ -115,9 +118,17 @@ else:
                     _close(descriptor)
             os.nice(10)
             command = _command(moment)
-            os.execve(command[0], command, os.environ)
+            os.execve(command[0], command, environment)
         finally:
             os._exit(1)
+
+    def _environment() -> dict[str, str]:
+        """The caller's, with paths that mean the same in another folder."""
+        environment = dict(os.environ)
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            if environment.get(name) and not os.path.isabs(environment[name]):
+                environment[name] = os.path.abspath(environment[name])
+        return environment
 
     def _limit_lifetime() -> None:
         """Have this process end after LIFETIME, whatever it is and wherever it waits: an alarm outlasts an exec."""
@@ -131,9 +142,9 @@ else:
         except OSError:
             pass  # the one that listed them
 
-    def _has_lock(home: Home) -> bool:
-        """Whether the lock was inherited."""
+    def _lock(home: Home) -> int | None:
+        """The lock, which was inherited; None if it was not."""
         try:
-            return lock.is_ours(_LOCK)
+            return _LOCK if lock.is_ours(_LOCK) else None
         except OSError:
-            return False
+            return None

@@ -15,7 +15,7 @@ from launcher import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from launcher.home import Home
     from launcher.session import Session
@@ -63,8 +63,8 @@ def tidy(home: Home, now: float | None = None) -> None:
         expired = [each for each in stored if each[0] < now - LONGEST]
         _drop(home, expired)
         _drop_surplus(home, stored[len(expired) :])
-    for written, path in _oldest_first(_files(home.telemetry, home)):
-        if written < now - LEFTOVER and files.is_temporary_name(os.path.basename(path)):
+    for written, path in _oldest_first(_files(home.telemetry, home, files.is_temporary_name)):
+        if written < now - LEFTOVER:
             files.remove(path)
 
 
@@ -135,17 +135,17 @@ def _oldest_first(entries: Iterable[os.DirEntry[str]]) -> list[tuple[float, str]
 
 def _sessions(folder: str, home: Home) -> Iterator[os.DirEntry[str]]:
     """The files with a session's name in one of our folders, in no order."""
-    return (entry for entry in _files(folder, home) if _is_session_name(entry.name))
+    return _files(folder, home, _is_session_name)
 
 
-def _files(folder: str, home: Home) -> Iterator[os.DirEntry[str]]:
-    """The regular files in one of our folders; none if it is not there, or reached by a symlink."""
+def _files(folder: str, home: Home, is_meant: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
+    """The regular files with such names in one of our folders; none if it is not there, or reached by a symlink."""
     if not all(files.is_folder(each) for each in {home.folder, home.telemetry, folder}):
         return
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_file(follow_symlinks=False):
+                if is_meant(entry.name) and entry.is_file(follow_symlinks=False):
                     yield entry
     except OSError:
         return

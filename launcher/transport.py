@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
 from launcher.encode import Request
-from launcher.endpoint import Endpoint
+from launcher.endpoint import Endpoint, is_loopback
 
 LONGEST = 15.0  # seconds that one request takes at the most, from the name lookup to the end of the answer
 STEP = urllib3.Timeout(connect=5, read=10)  # seconds: of a connection, of a TLS handshake, of each wait for an answer
@@ -93,10 +93,10 @@ class Connection:
                     response.close()
             finally:
                 response.release_conn()
+            by_proxy = isinstance(self._pool, urllib3.ProxyManager)
+            return classify(response.status, response.headers, beginning, by_proxy=by_proxy)
         except Exception as error:  # what nobody foresaw, too: there is nobody above to tell
             return Outcome(Result.LATER, explain(error))
-        by_proxy = isinstance(self._pool, urllib3.ProxyManager)
-        return classify(response.status, response.headers, beginning, by_proxy=by_proxy)
 
 
 @contextmanager
@@ -123,8 +123,12 @@ def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
     if "://" not in proxy:
         proxy = "http://" + proxy
     try:
-        user = urlsplit(proxy).netloc.rpartition("@")[0]
-        headers = urllib3.make_headers(proxy_basic_auth=unquote(user) if user else None)
+        proxy_parts = urlsplit(proxy)
+        # Without encryption, nothing leaves this machine: not by way of a proxy either.
+        if parts.scheme == "http" and not is_loopback(proxy_parts.hostname or ""):
+            return urllib3.PoolManager(ssl_context=context)
+        user = unquote_to_bytes(proxy_parts.netloc.rpartition("@")[0]).decode("latin-1")
+        headers = urllib3.make_headers(proxy_basic_auth=user or None)
         return urllib3.ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
     except (urllib3.exceptions.HTTPError, ValueError):
         raise _Unusable(f"{parts.scheme}_proxy is not the URL of an HTTP proxy") from None
@@ -156,7 +160,7 @@ def _seconds(retry_after: str) -> float:
         return float(retry_after[:9])
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, IndexError):  # the last, of Python 3.9
         return 0
 
 

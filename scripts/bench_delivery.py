@@ -22,7 +22,7 @@ from pathlib import Path
 import urllib3
 
 import launcher
-from launcher import delivery, encode, notice, session
+from launcher import delivery, encode, lock, notice, session
 from launcher.command_line import targets
 from launcher.home import Home
 
@@ -55,6 +55,10 @@ def launches(folder: Path) -> None:
     ways: dict[str, tuple[Path, bool]] = {}
     for number in FILES:
         ways[f"{number:6} sessions wait"] = (used_home(folder / f"home-{number}", number), False)
+    strangers = used_home(folder / "strangers", 0)
+    for number in range(max(FILES)):
+        (Path(Home(str(strangers)).telemetry) / f"telemetry-payload-{number}.yml").touch()
+    ways[f"     0 sessions wait, and {max(FILES)} files of others'"] = (strangers, True)
     ways[f"{SESSIONS:6} sessions wait, and a sender is started"] = (used_home(folder / "sending", SESSIONS), True)
     bare: list[float] = []
     before: dict[str, list[float]] = {name: [] for name in ways}
@@ -93,7 +97,10 @@ def drain(folder: Path, url: str) -> None:
                 pool.request("POST", url + request.path, body=request.body, headers=request.headers)
         bare.append(time.perf_counter() - started)
         started = time.perf_counter()
-        delivery.deliver(environment(home, url), stored_before=time.time(), until=time.monotonic() + 3600)
+        held = lock.take(Home(str(home)).lock)
+        assert held is not None
+        delivery.deliver(environment(home, url), held, stored_before=time.time(), until=time.monotonic() + 3600)
+        os.close(held)
         ours.append(time.perf_counter() - started)
         assert not waiting(home)
     print(f"\nsending {SESSIONS} sessions to a collector on this machine, median of {DRAINS}")

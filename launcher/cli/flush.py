@@ -27,4 +27,7 @@ def flush() -> None:
 
 
 def _tell(session_id: str, outcome: Outcome) -> None:
-    console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.says)})", soft_wrap=True)
+    try:
+        console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.says)})", soft_wrap=True)
+    except (OSError, SystemExit):
+        pass  # nobody can read it: no reason to stop sending

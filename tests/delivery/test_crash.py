@@ -7,6 +7,7 @@ was not. What matters are the calls that touch our files, and those that talk to
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Answer, Collector
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (scripts/install-test-tools)")
 
@@ -142,3 +144,45 @@ def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the
             break
     assert number > 1
     assert ended == 7
+
+
+@pytest.mark.parametrize("call", ["fchmod", "write", "rename", "setsid", "chdir", "dup2", "execve"])
+def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing(
+    waiting: Home, launcher: Launcher, plain_collector: Collector, call: str
+) -> None:
+    """All of their processes are traced: whichever makes the call for the so-many-th time is killed."""
+    for number in range(1, 4):
+        stored = waiting_ids(waiting)
+        tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *killing(call, number)]
+        subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, check=False)
+        wait_for_no_sender(waiting)
+        assert stored <= waiting_ids(waiting) | set(arrived(plain_collector))
+        (waiting.telemetry / ".next-attempt").unlink(missing_ok=True)
+        assert launcher.exec("web04", "a", "b").returncode == 0
+        wait_for_no_sender(waiting)
+        assert stored <= set(arrived(plain_collector))
+
+
+def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_else(
+    waiting: Home, launcher: Launcher, plain_collector: Collector
+) -> None:
+    slowly = ["strace", "-DD", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
+    slowly += ["-e", "inject=rename:delay_enter=300000:when=1"]
+    run = subprocess.Popen(
+        [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, preexec_fn=os.setpgrp
+    )
+    try:
+        wait_until(lambda: list(waiting.telemetry.glob(".next-attempt.*.tmp")), "the attempt is being noted")
+        os.killpg(run.pid, signal.SIGTSTP)
+        wait_until(lambda: has_stopped(run.pid), "the launcher has stopped")
+        plain_collector.wait_for_requests(2)
+        os.killpg(run.pid, signal.SIGCONT)
+        assert run.wait(30) == 0
+    finally:
+        if run.returncode is None:
+            os.killpg(run.pid, signal.SIGKILL)
+
+
+def has_stopped(child: int) -> bool:
+    pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
+    return pid == child and os.WIFSTOPPED(status)

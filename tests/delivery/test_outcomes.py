@@ -7,14 +7,18 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import threading
 import time
 from email.utils import formatdate
 from typing import Any
 
 import pytest
 import trustme
+from urllib3 import HTTPHeaderDict
 
 from launcher import receipts, spool
+from launcher.transport import Result, classify
 from tests.support.homes import Home
 from tests.support.processes import senders, wait_for_no_sender
 from tests.support.programs import Launcher
@@ -155,6 +159,12 @@ def test_an_endpoint_that_is_not_safe_is_refused_and_its_secrets_are_not_shown(
         assert b"me:pw" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("wish", ["nonsense", "-1", "1e9", "Jan 01 , . -1 1-Jan-2024 .", "\xff", ""])
+def test_a_wish_that_is_none_is_passed_over(wish: str) -> None:
+    outcome = classify(503, HTTPHeaderDict({"Retry-After": wish}), b"")
+    assert (outcome.result, outcome.retry_after) == (Result.LATER, 0)
+
+
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_the_wish_of_the_server_to_be_left_alone_is_honoured_across_runs(
     waiting: Home, launcher: Launcher, collector: Collector, form: str
@@ -218,12 +228,44 @@ def test_there_is_one_sender_at_a_time(waiting: Home, launcher: Launcher, collec
 def test_turning_telemetry_off_stops_a_delivery_between_two_requests(
     waiting: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    collector.answers.append(Answer(delay=0.5))
+    off = threading.Event()
+    collector.answers.append(Answer(after=off))
     launcher.exec("web03", "a", "b")
     collector.wait_for_requests(1)
     waiting.config.write_text("[telemetry]\nenabled = false\n")
+    off.set()
     wait_for_no_sender(waiting)
     assert len(collector.requests) == 1
+
+
+def test_a_lock_that_is_removed_by_hand_stops_the_sender_that_had_it(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    removed = threading.Event()
+    collector.answers.append(Answer(after=removed))
+    launcher.exec("web03", "a", "b")
+    collector.wait_for_requests(1)
+    (waiting.telemetry / ".lock").unlink()
+    removed.set()
+    wait_until(lambda: not senders(waiting), "the sender has ended")
+    assert len(collector.requests) == 1
+    assert launcher.run("flush").returncode == 0
+    assert len(collector.requests) == 3
+
+
+@pytest.mark.parametrize("output", ["/dev/full", "| true"])
+def test_an_output_that_nobody_can_read_is_no_reason_to_stop_sending(
+    waiting: Home, launcher: Launcher, collector: Collector, output: str
+) -> None:
+    redirection = f"> {output}" if output.startswith("/") else output
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" flush {redirection}', str(launcher.path)], env=waiting.env, capture_output=True, check=False
+    )
+    assert len(collector.requests) == 2
+    assert waiting.sessions() == []
+    assert done.stderr.count(b"\n") <= 1
+    assert b"Traceback" not in done.stderr
+    assert b"defect" not in done.stderr
 
 
 def test_a_session_that_is_removed_by_hand_is_not_sent(waiting: Home, launcher: Launcher, collector: Collector) -> None:
@@ -278,7 +320,32 @@ def test_what_is_shown_is_what_is_sent_byte_for_byte(
         assert (request.head + request.body).replace(b"\r\n", b"\n") in shown
         assert receipt["sha256"] == hashlib.sha256(request.body).hexdigest()
         assert receipt["sha256"].encode() in shown
-    assert len(plain_collector.requests) == 2
+    assert len(plain_collector.requests) == len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "used"),
+    [
+        ("http://LocalHost:{port}", "http://localhost:{port}"),
+        ("http://127.0.0.1:{port}/a/../b/", "http://127.0.0.1:{port}/b"),
+        ("http://127.0.0.1:{port}/ä", "http://127.0.0.1:{port}/%C3%A4"),
+    ],
+)
+def test_an_endpoint_is_shown_as_it_is_used(
+    waiting: Home, launcher: Launcher, plain_collector: Collector, written: str, used: str
+) -> None:
+    port = plain_collector.url.rpartition(":")[2]
+    waiting.env["CHEF_TELEMETRY_ENDPOINT"] = written.format(port=port)
+    assert json.loads(launcher.run("status", "--json").stdout)["endpoint"]["url"] == used.format(port=port)
+    shown = launcher.run("show", "--wire").stdout
+    assert launcher.run("flush").returncode == 0
+    for request in plain_collector.wait_for_requests(2):
+        assert (request.head + request.body).replace(b"\r\n", b"\n") in shown
+
+
+def test_the_port_that_goes_without_saying_is_not_said(home: Home, launcher: Launcher) -> None:
+    home.env["CHEF_TELEMETRY_ENDPOINT"] = "https://collector.example:443/base"
+    assert json.loads(launcher.run("status", "--json").stdout)["endpoint"]["url"] == "https://collector.example/base"
 
 
 def test_receipts_stay_small(waiting: Home, launcher: Launcher, collector: Collector) -> None:

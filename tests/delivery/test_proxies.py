@@ -95,6 +95,14 @@ def test_without_a_tunnel_a_proxy_is_used_too_and_its_refusal_is_not_taken_for_t
     assert classify(407, HTTPHeaderDict(), b"", by_proxy=True).result is Result.LATER
 
 
+def test_without_encryption_no_proxy_on_another_machine_is_used(
+    waiting: Home, launcher: Launcher, plain_collector: Collector
+) -> None:
+    waiting.env["HTTP_PROXY"] = "http://proxy.invalid:3128"
+    assert launcher.run("flush").returncode == 0
+    assert len(plain_collector.requests) == 2
+
+
 def test_without_a_proxy_407_is_the_services_own_word(
     waiting: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:

@@ -111,6 +111,7 @@ def test_where_its_state_cannot_be_written_nothing_is_sent_and_flush_says_so(
     done = launcher.run("flush")
     assert done.returncode == 1
     assert done.stderr.startswith(b"chef-run-launcher: stopped: its own files cannot be written (")
+    assert b"(None)" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert collector.requests == []
     assert len(waiting.sessions()) == 3
@@ -145,10 +146,10 @@ def test_on_a_full_disk_no_sender_is_started_however_often_chef_run_is(
 def test_a_disk_that_fills_up_amid_a_delivery_sends_nothing_twice(
     waiting: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    # Three kilobytes for its receipts, of which each takes some 300 bytes, and the lock: files may not grow further.
-    ids = waiting.has_waiting(*(f"db{number}" for number in range(20)))
-    (waiting.telemetry / "receipts.jsonl").write_text("{}\n" * 512)
-    command = ["sh", "-c", 'ulimit -f 4; exec "$0" flush', str(launcher.path)]
+    # Files may not grow beyond 8 KiB, of which there are 5 left for receipts of some 300 bytes each.
+    ids = waiting.has_waiting(*(f"db{number}" for number in range(40)))
+    (waiting.telemetry / "receipts.jsonl").write_text("{}\n" * 1024)
+    command = ["sh", "-c", 'ulimit -f 16; exec "$0" flush', str(launcher.path)]
     done = subprocess.run(command, env=waiting.env, capture_output=True, check=False)
     assert b"its own files cannot be written (" in done.stderr
     sent = [json.loads(request.body)["session_id"] for request in collector.requests]
@@ -169,22 +170,54 @@ def test_a_session_that_cannot_be_removed_stops_the_delivery_instead_of_being_se
         assert len(collector.requests) == 1
         launcher.exec("web03", "a", "b")
         wait_for_no_sender(waiting)
-        assert len(collector.requests) <= 2
+        assert len({request.body for request in collector.requests}) == 1
         assert status(launcher)["last_failure"] is not None
     finally:
         subprocess.run(["chattr", "-i", str(oldest)], check=True)
 
 
-def test_a_broken_file_that_cannot_be_put_aside_keeps_no_other_from_being_sent(
+def test_what_cannot_be_put_aside_keeps_no_other_from_being_sent_and_is_told(
     waiting: Home, launcher: Launcher, collector: Collector
 ) -> None:
     (waiting.telemetry / "rejected").write_text("no folder")
     broken = waiting.telemetry / "session-00000000-0000-4000-8000-000000000000.json"
     broken.write_text("{")
     os.utime(broken, (time.time() - 3600,) * 2)
-    assert launcher.run("flush").returncode == 0
+    collector.answers.append(Answer(status=404))
+    done = launcher.run("flush")
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"Sent 1 session.\n" in done.stdout
+    assert b"not sent: what is to be put aside in rejected/ cannot be" in done.stderr
     assert len(collector.requests) == 2
-    assert waiting.sessions() == [broken]
+    assert len(waiting.sessions()) == 2
+    assert status(launcher)["last_failure"]["attempts"] == 1
+
+
+@pytest.mark.parametrize("umask", ["0777", "0377"])
+def test_a_run_under_a_strange_umask_leaves_nothing_that_stops_delivery(
+    waiting: Home, launcher: Launcher, collector: Collector, umask: str
+) -> None:
+    command = ["sh", "-c", f'umask {umask}; "$0" exec web03 a b', str(launcher.path)]
+    subprocess.run(command, env=waiting.env, check=True)
+    collector.wait_for_requests(2)
+    wait_for_no_sender(waiting)
+    modes = {
+        path.name: oct(path.stat().st_mode & 0o777) for path in waiting.telemetry.iterdir() if path.suffix != ".yml"
+    }
+    assert set(modes.values()) == {"0o600"}
+    assert {".lock", "receipts.jsonl"} < set(modes)
+
+
+def test_advice_that_the_system_does_not_take_costs_no_session(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace (scripts/install-test-tools)")
+    refusing = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fadvise64", "-e", "inject=fadvise64:error=ENOSYS"]
+    subprocess.run([*refusing, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, check=True)
+    wait_for_no_sender(waiting)
+    assert len(collector.requests) == 2
+    assert len(waiting.sessions()) == 1
 
 
 def test_a_run_opens_none_of_the_files_that_wait(waiting: Home, launcher: Launcher, tmp_path: Path) -> None:

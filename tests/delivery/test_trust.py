@@ -11,6 +11,7 @@ import trustme
 
 from tests.support.daemons import nginx
 from tests.support.homes import Home
+from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher
 from tests.support.servers import Collector
 
@@ -25,6 +26,22 @@ def test_the_authority_that_ca_file_names_is_trusted(waiting: Home, launcher: La
     trust_only(waiting, "~/ours.pem")
     assert launcher.run("flush").returncode == 0
     assert len(collector.requests) == 2
+
+
+def test_a_path_that_is_relative_means_the_same_to_the_sender(
+    waiting: Home, launcher: Launcher, collector: Collector
+) -> None:
+    beside_config = waiting.workstation / "ours.pem"
+    here = launcher.cwd / "here.pem"
+    Path(waiting.env["SSL_CERT_FILE"]).rename(here)
+    waiting.env["SSL_CERT_FILE"] = "here.pem"
+    launcher.exec("web03", "a", "b")
+    collector.wait_for_requests(2)
+    wait_for_no_sender(waiting)
+    here.rename(beside_config)
+    trust_only(waiting, "ours.pem")
+    launcher.exec("web04", "a", "b")
+    collector.wait_for_requests(3)
 
 
 def test_where_ca_file_names_one_no_other_is_trusted(

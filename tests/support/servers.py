@@ -44,6 +44,8 @@ class Answer:
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     delay: float = 0
     """Seconds before it answers."""
+    after: threading.Event | None = None
+    """What it waits for before it answers."""
     drip: float = 0
     """Seconds between one byte of the answer and the next."""
     reset: bool = False
@@ -115,6 +117,8 @@ class _Handler(socketserver.StreamRequestHandler):
             if answer.silent:
                 self.server.closing.wait()
                 return None
+            if answer.after:
+                answer.after.wait(30)
             self.server.closing.wait(answer.delay)
             if not self.write(answer):
                 return None
