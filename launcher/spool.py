@@ -152,5 +152,7 @@ def _files(folder: str, home: Home, is_meant: Callable[[str], bool]) -> Iterator
 
 
 def _is_session_name(name: str) -> bool:
+    if not name.startswith(_PREFIX) or not name.endswith(_SUFFIX):
+        return False
     middle = name[len(_PREFIX) : -len(_SUFFIX)]
-    return name.startswith(_PREFIX) and name.endswith(_SUFFIX) and len(middle) == 36 and middle.count("-") == 4
+    return len(middle) == 36 and middle.count("-") == 4

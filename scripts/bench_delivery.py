@@ -57,7 +57,7 @@ def launches(folder: Path) -> None:
         ways[f"{number:6} sessions wait"] = (used_home(folder / f"home-{number}", number), False)
     strangers = used_home(folder / "strangers", 0)
     for number in range(max(FILES)):
-        (Path(Home(str(strangers)).telemetry) / f"telemetry-payload-{number}.yml").touch()
+        (Path(Home(str(strangers)).telemetry) / f"notes-of-mine-{number}.txt").touch()
     ways[f"     0 sessions wait, and {max(FILES)} files of others'"] = (strangers, True)
     ways[f"{SESSIONS:6} sessions wait, and a sender is started"] = (used_home(folder / "sending", SESSIONS), True)
     bare: list[float] = []
