@@ -42,6 +42,14 @@ def ensure(home: Home) -> str:
     return read(home) or NIL
 
 
+def reset(home: Home) -> str:
+    """Put a new id in the place of whatever is there: the new one. Raises OSError."""
+    new = session.new_id()
+    files.make_folder(home.folder)
+    files.replace(home.installation_id, new.encode())
+    return new
+
+
 def _is_uuid(text: str) -> bool:
     groups = text.split("-")
     return [len(group) for group in groups] == [8, 4, 4, 4, 12] and set("".join(groups)) <= set("0123456789abcdef")

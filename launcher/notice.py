@@ -50,8 +50,7 @@ with the next: a random id of this installation, this machine's operating
 system, and of each target the SHA-256 sum of its name, ssh or winrm, and its
 operating system. Nothing has been sent yet.
   To see it:       chef-run-launcher show
-  To turn it off:  set CHEF_TELEMETRY_OPT_OUT for one run, or for good write
-                   enabled = false  under [telemetry]  into
-                   ~/.chef-workstation/config.toml
+  To turn it off:  chef-run-launcher disable
+                   or, for one run, set CHEF_TELEMETRY_OPT_OUT
   More:            {profile.notice_url}
 """

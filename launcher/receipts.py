@@ -34,6 +34,11 @@ def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status:
     files.append(home.receipts, "".join(lines).encode(), durable=True)
 
 
+def discard(home: Home) -> None:
+    """Remove all receipts."""
+    files.remove(home.receipts)
+
+
 def read(home: Home) -> list[dict[str, Any]]:
     """The receipts, oldest first. Lines that are no receipts are passed over."""
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Situation:
     """The facts of one run, and the decision that they lead to."""
 
-    __slots__ = ("config", "decision", "home", "policy", "profile", "variables")
+    __slots__ = ("config", "decision", "home", "home_problem", "policy", "profile", "variables")
 
     def __init__(self, variables: Mapping[str, str], words: Sequence[str] = ()) -> None:
         """Read the files, those too that chef-run's arguments `words` name. Raises only if we are broken."""
@@ -23,12 +23,13 @@ class Situation:
         self.variables = variables
         # A HOME in which nothing may be kept can still hold a config.toml that is to be obeyed.
         self.home: home.Home | None = home.Home(path) if os.path.isabs(path) else None
+        self.home_problem = home.problem(path)  # why nothing can or may be kept there
         self.config = config.load(self.home.config) if self.home else None
         self.policy = config.load_policy()
         self.profile = config.load_profile()
         self.decision = decision.decide(
             variables,
-            home_problem=home.problem(path),
+            home_problem=self.home_problem,
             config=self.config,
             named_configs=[config.load(path) for path in command_line.config_files(words)],
             policy=self.policy,

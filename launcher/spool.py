@@ -69,8 +69,18 @@ def tidy(home: Home, now: float | None = None) -> None:
 
 
 def discard_all(home: Home) -> int:
-    """Remove every waiting session unsent, because its owner disabled telemetry (P12); how many."""
+    """Remove every waiting session unsent, because its owner wants it so (P12); how many.
+
+    What a crash left of one that was being written goes too.
+    """
+    for entry in list(_files(home.telemetry, home, _is_unfinished)):
+        files.remove(entry.path)
     return sum(files.remove(entry.path) for entry in list(_sessions(home.telemetry, home)))
+
+
+def discard_rejected(home: Home) -> int:
+    """Remove every rejected session; how many."""
+    return sum(files.remove(entry.path) for entry in list(_sessions(home.rejected, home)))
 
 
 def remove(paths: Iterable[str]) -> None:
@@ -149,6 +159,10 @@ def _files(folder: str, home: Home, is_meant: Callable[[str], bool]) -> Iterator
                     yield entry
     except OSError:
         return
+
+
+def _is_unfinished(name: str) -> bool:
+    return name.startswith("." + _PREFIX) and files.is_temporary_name(name)
 
 
 def _is_session_name(name: str) -> bool:

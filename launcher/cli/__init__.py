@@ -5,8 +5,11 @@ from typing import Annotated, Optional
 import typer
 
 from launcher import __version__
+from launcher.cli.consent import disable, enable
 from launcher.cli.dry_run import dry_run
+from launcher.cli.explain_hash import explain_hash
 from launcher.cli.flush import flush
+from launcher.cli.purge import purge
 from launcher.cli.show import show
 from launcher.cli.status import status
 
@@ -57,3 +60,7 @@ def _dry_run(
 app.command()(status)
 app.command()(show)
 app.command()(flush)
+app.command()(enable)
+app.command()(disable)
+app.command()(purge)
+app.command("explain-hash")(explain_hash)

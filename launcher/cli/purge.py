@@ -1,0 +1,51 @@
+"""`purge`: delete what was kept of earlier runs."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from launcher import installation_id, receipts, spool
+from launcher.cli.output import console, count, errors, plain
+from launcher.home import Home
+from launcher.situation import Situation
+
+
+def purge(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reset_id: Annotated[
+        bool, typer.Option("--reset-id", help="Put a new random installation id in the place of the old one, too.")
+    ] = False,
+) -> None:
+    """Delete all that is kept of earlier runs: waiting and rejected sessions, and the receipts of those sent."""
+    situation = Situation(os.environ)
+    home = situation.home
+    if home is None or situation.home_problem:
+        errors.print(f"chef-run-launcher: nothing was deleted: {plain(situation.home_problem or 'there is no HOME')}")
+        raise typer.Exit(1)
+    if not yes:
+        _ask(_what(home, reset_id))
+    waiting, rejected = spool.discard_all(home), spool.discard_rejected(home)
+    receipts.discard(home)
+    console.print(f"Deleted {count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}, all receipts.")
+    if reset_id:
+        console.print(f"The installation id is now {installation_id.reset(home)}.")
+
+
+def _what(home: Home, reset_id: bool) -> str:
+    return (
+        f"{count(len(spool.oldest_first(home)), 'waiting session')}, "
+        f"{count(len(spool.rejected(home)), 'rejected session')}, {count(len(receipts.read(home)), 'receipt')}"
+        + (", and the installation id" if reset_id else "")
+    )
+
+
+def _ask(what: str) -> None:
+    """Ends the command unless a person agrees."""
+    if not sys.stdin.isatty():
+        errors.print("chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes")
+        raise typer.Exit(1)
+    if not typer.confirm(f"Delete {what}?", err=True):
+        errors.print("Nothing was deleted.")
+        raise typer.Exit(1)
