@@ -21,7 +21,7 @@ LIMIT = 1024 * 1024  # bytes; a larger config.toml is no config.toml
 class Config:
     """One configuration file: its tables, or the problem with it. A missing file has neither."""
 
-    __slots__ = ("exists", "path", "problem", "tables")
+    __slots__ = ("exists", "path", "problem", "source", "tables")
 
     def __init__(
         self,
@@ -29,8 +29,10 @@ class Config:
         tables: toml.Table | None = None,
         problem: str | None = None,
         exists: bool = True,
+        source: str = "",
     ) -> None:
         self.path = path
+        self.source = source
         self.tables = tables or {}
         self.problem = problem
         self.exists = exists
@@ -39,6 +41,11 @@ class Config:
         """The value of `key` in [table], or None."""
         section = self.tables.get(table)
         return section.get(key) if isinstance(section, dict) else None
+
+    def where(self, table: str, key: str) -> str:
+        """Where the value of `key` in [table] stands: the path, and the line where that is plain to see."""
+        line = toml.line_of(self.source, table, key)
+        return f"{self.path}:{line}" if line else self.path
 
     def text(self, table: str, key: str) -> str | None:
         """The value of `key` in [table] if it is a string with something in it, or None."""
@@ -49,7 +56,8 @@ class Config:
 def load(path: str) -> Config:
     """Read one configuration file. Never raises: what is wrong with the file is a fact about it."""
     try:
-        return Config(path, toml.parse(files.read(path, LIMIT, follow=True)))
+        content = files.read(path, LIMIT, follow=True)
+        return Config(path, toml.parse(content), source=content.decode())
     except (FileNotFoundError, NotADirectoryError):
         return Config(path, exists=False)
     except files.NotARegularFile as error:

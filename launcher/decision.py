@@ -18,24 +18,40 @@ DO_NOT_TRACK = "DO_NOT_TRACK"
 DEPTH = "CHEF_RUN_LAUNCHER_DEPTH"
 
 
+# How much of the hosts is recorded, from all that the privacy page names to nothing.
+HOSTS = ("sha256", "salted", "count", "off")
+
+
 class Source:
-    """One thing that was asked: what it is, whether it says off, and what it says in words."""
+    """One thing that was asked: what it is, whether it says off, what it says in words, and where that stands."""
 
-    __slots__ = ("name", "off", "says")
+    __slots__ = ("name", "off", "says", "where")
 
-    def __init__(self, name: str, off: bool, says: str) -> None:
+    def __init__(self, name: str, off: bool, says: str, where: str) -> None:
         self.name = name
         self.off = off
         self.says = says
+        self.where = where
+
+
+class Hosts:
+    """How much of the hosts is recorded: a level of HOSTS, and where it is set (None: nowhere, it is the first)."""
+
+    __slots__ = ("level", "where")
+
+    def __init__(self, level: str, where: str | None) -> None:
+        self.level = level
+        self.where = where
 
 
 class Decision:
-    """Whether telemetry is on, what was asked, and whether an off is meant for good."""
+    """Whether telemetry is on, how much of the hosts it records, what was asked, and whether an off is for good."""
 
-    __slots__ = ("drops_stored", "sources")
+    __slots__ = ("drops_stored", "hosts", "sources")
 
-    def __init__(self, sources: Sequence[Source], drops_stored: bool) -> None:
+    def __init__(self, sources: Sequence[Source], hosts: Hosts, drops_stored: bool) -> None:
         self.sources = sources
+        self.hosts = hosts
         self.drops_stored = drops_stored
 
     @property
@@ -66,8 +82,10 @@ def decide(
     this_run = [_nested(variables), _opt_out(variables), _do_not_track(variables), _home(home_problem)]
     for_good = [_policy(policy)] + ([_config(config)] if config else [])
     others = [_config(named) for named in named_configs] + [_endpoint(has_endpoint)]
+    configs = ([config] if config else []) + list(named_configs)
     return Decision(
         this_run + for_good + others,
+        _tightest([(policy, ""), *((each, "telemetry") for each in [policy, *configs])]),
         # An opt-out for this run touches nothing, also where telemetry is disabled besides.
         drops_stored=not any(source.off for source in this_run)
         and (_says_false(policy.tables) or (config is not None and _says_false(config.tables))),
@@ -76,55 +94,60 @@ def decide(
 
 def _nested(variables: Mapping[str, str]) -> Source:
     nested = DEPTH in variables
-    return Source(DEPTH, nested, "started by a launcher, which keeps the record" if nested else "not set")
+    return _variable(DEPTH, nested, "started by a launcher, which keeps the record" if nested else "not set")
 
 
 def _opt_out(variables: Mapping[str, str]) -> Source:
     present = OPT_OUT in variables
-    return Source(OPT_OUT, present, "set" if present else "not set")
+    return _variable(OPT_OUT, present, "set" if present else "not set")
 
 
 def _do_not_track(variables: Mapping[str, str]) -> Source:
     value = variables.get(DO_NOT_TRACK)
     if value is None:
-        return Source(DO_NOT_TRACK, False, "not set")
+        return _variable(DO_NOT_TRACK, False, "not set")
     off = value.lower() not in ("", "0", "false")
-    return Source(DO_NOT_TRACK, off, "set" if off else "set to a value that means no")
+    return _variable(DO_NOT_TRACK, off, "set" if off else "set to a value that means no")
 
 
 def _home(problem: str | None) -> Source:
-    return Source("HOME", problem is not None, problem or "usable")
+    return _variable("HOME", problem is not None, problem or "usable")
+
+
+def _variable(name: str, off: bool, says: str) -> Source:
+    return Source(name, off, says, where=f"environment variable {name}")
 
 
 def _policy(policy: Config) -> Source:
     name = f"system policy {policy.path}"
     if not policy.exists:
-        return Source(name, False, policy.problem or "no such file")
-    return _file(name, policy, _disabled(policy.tables))
+        return Source(name, False, policy.problem or "no such file", policy.path)
+    return _file(name, policy, at_the_top=True)
 
 
 def _config(config: Config) -> Source:
     name = f"config {config.path}"
     if not config.exists:
-        return Source(name, False, "no such file")
-    return _file(name, config, _disabled({"telemetry": config.tables.get("telemetry", {})}))
+        return Source(name, False, "no such file", config.path)
+    return _file(name, config, at_the_top=False)
 
 
-def _file(name: str, config: Config, disabled: str | None) -> Source:
-    # What cannot be read may well say that telemetry is off.
-    says = config.problem or disabled
-    return Source(name, says is not None, says or "does not disable telemetry")
+def _file(name: str, config: Config, at_the_top: bool) -> Source:
+    if config.problem:  # what cannot be read may well say that telemetry is off
+        return Source(name, True, config.problem, config.path)
+    return _disabled(name, config, at_the_top) or Source(name, False, "does not disable telemetry", config.path)
 
 
-def _disabled(tables: Mapping[str, Any]) -> str | None:
-    """How these tables disable telemetry, if they do. Whatever stands there and is not `true` counts as off."""
-    telemetry = tables.get("telemetry", {})
+def _disabled(name: str, config: Config, at_the_top: bool) -> Source | None:
+    """What disables telemetry in a file, if anything does. Whatever stands there and is not `true` counts as off."""
+    telemetry = config.tables.get("telemetry", {})
     if not isinstance(telemetry, dict):
-        return "telemetry is not a table"
-    for prefix, table in (("[telemetry] ", telemetry), ("", tables)):
-        for key in ("enabled", "enable"):
+        return Source(name, True, "telemetry is not a table", config.where("", "telemetry"))
+    for section, table in (("telemetry", telemetry), ("", config.tables)):
+        for key in ("enabled", "enable") if section or at_the_top else ():
             if key in table and table[key] is not True:
-                return f"{prefix}{key} is {'false' if table[key] is False else 'not true'}"
+                says = f"{'[telemetry] ' if section else ''}{key} is {'false' if table[key] is False else 'not true'}"
+                return Source(name, True, says, config.where(section, key))
     return None
 
 
@@ -136,4 +159,18 @@ def _says_false(tables: Mapping[str, Any]) -> bool:
 
 
 def _endpoint(has_endpoint: bool) -> Source:
-    return Source("endpoint", not has_endpoint, "known" if has_endpoint else "none in this distribution")
+    says = "known" if has_endpoint else "none in this distribution"
+    return Source("endpoint", not has_endpoint, says, where="distribution profile")
+
+
+def _tightest(places: Sequence[tuple[Config, str]]) -> Hosts:
+    """The tightest level that any of these files asks for in this table ("": at its top)."""
+    level, where = 0, None
+    for config, section in places:
+        asked = config.get(section, "hosts") if section else config.tables.get("hosts")
+        if asked is not None:
+            # What is not understood may be meant to be as tight as can be.
+            tightness = HOSTS.index(asked) if asked in HOSTS else len(HOSTS) - 1
+            if where is None or tightness > level:
+                level, where = tightness, config.where(section, "hosts")
+    return Hosts(HOSTS[level], where)

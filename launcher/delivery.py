@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from launcher import encode, endpoint, files, lock, notice, receipts, schedule, session, spool, transport
+from launcher import encode, endpoint, files, hosts_key, lock, notice, receipts, schedule, session, spool, transport
 from launcher.encode import Request
 from launcher.endpoint import Endpoint
 from launcher.home import Home
@@ -75,7 +75,7 @@ def deliver(variables: Mapping[str, str], held: int, *, stored_before: float, un
 
 def plan(situation: Situation) -> tuple[Home | None, Endpoint | None, str | None]:
     """From where to where sessions would be sent, and why nothing may be sent at all (None if it may)."""
-    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     return situation.home, destination, _obstacle(situation, destination)
 
 
@@ -106,7 +106,7 @@ def _deliver(
     waiting = spool.oldest_first(home)
     # One from the future was not stored by a run that is still going: the clock was set back.
     now = time.time()
-    eligible = [path for stored, path in waiting if stored < stored_before or stored > now]
+    eligible = [each for each in waiting if each[0] < stored_before or each[0] > now]
     with transport.connect(destination) as connection:
         attempt = _Attempt(home, destination, variables, held, until, tell, connection)
         stopped = attempt.send_all(eligible)
@@ -141,27 +141,30 @@ class _Attempt:
         self._home = home
         self._destination = destination
         self._variables = variables
+        self._hosts = Situation(variables).decision.hosts.level
         self._held = held
         self._until = until
         self._tell = tell
         self._connection = connection
 
-    def send_all(self, paths: Iterable[str]) -> Outcome | None:
-        """Send the sessions in these files. Returns what kept it from doing all there was to do; None if nothing did.
+    def send_all(self, stored: Iterable[tuple[float, str]]) -> Outcome | None:
+        """Send the sessions in these files, each with when it was stored.
+
+        Returns what kept it from doing all there was to do; None if nothing did.
 
         Raises OSError as soon as a receipt cannot be written, or a session that has arrived not be removed.
         """
-        for batch in encode.batches(self._read(paths), self._destination.format, lambda waiting: waiting.record):
+        for batch in encode.batches(self._read(stored), self._destination.format, lambda waiting: waiting.record):
             stopped = self._send(batch)
             if stopped:
                 return stopped
         return Outcome(Result.LATER, "what is to be put aside in rejected/ cannot be") if self._stuck else None
 
-    def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
+    def _read(self, stored: Iterable[tuple[float, str]]) -> Iterator[_Waiting]:
         """What these files hold, each read when it is about to be sent."""
-        for path in paths:
+        for moment, path in stored:
             try:
-                yield _Waiting(path, spool.read(path))
+                yield _Waiting(path, as_sent(spool.read(path), moment, self._home, self._hosts))
             except (session.InvalidSession, files.NotARegularFile):
                 self._put_aside(path)
             except OSError:
@@ -190,8 +193,11 @@ class _Attempt:
 
     def _post(self, request: Request) -> Outcome:
         # Asked again each time: who turns telemetry off does not mean after the next five hundred.
-        if not Situation(self._variables).decision.on:
+        decision = Situation(self._variables).decision
+        if not decision.on:
             return Outcome(Result.LATER, "telemetry was turned off")
+        if decision.hosts.level != self._hosts:
+            return Outcome(Result.LATER, "what is recorded of hosts was changed: a later run goes on")
         if not lock.is_current(self._held, self._home.lock):
             return Outcome(Result.LATER, "its lock was removed")
         seconds = min(transport.LONGEST, self._until - time.monotonic())
@@ -214,6 +220,11 @@ class _Attempt:
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
                 self._put_aside(waiting.path)
+
+
+def as_sent(record: Session, stored: float, home: Home, hosts: str) -> Session:
+    """The part of a session, stored at that moment, that may leave at the level `hosts`, whatever it was before."""
+    return session.tightened(record, hosts, salted=stored >= hosts_key.made(home))
 
 
 def utc_day() -> str:

@@ -28,8 +28,11 @@ class Endpoint(NamedTuple):
     problem: str | None
 
 
-def choose(variables: Mapping[str, str], config: Config | None, profile: Profile) -> Endpoint | None:
-    """The endpoint of this environment: the variable's, config.toml's, the distribution's; None if it has none."""
+def choose(variables: Mapping[str, str], config: Config | None, policy: Config, profile: Profile) -> Endpoint | None:
+    """The endpoint: the system policy's, or else the variable's, config.toml's, the distribution's.
+
+    None in a distribution that has none of its own: there, nothing is ever sent.
+    """
     if profile.endpoint is None:
         return None
     url, named_by = profile.endpoint, f"the distribution {profile.name}"
@@ -41,6 +44,9 @@ def choose(variables: Mapping[str, str], config: Config | None, profile: Profile
             url, named_by = named, f"[telemetry] endpoint in {config.path}"
     if variables.get(VARIABLE):
         url, named_by = variables[VARIABLE], VARIABLE
+    for section, value in (("", policy.tables.get("endpoint")), ("telemetry", policy.get("telemetry", "endpoint"))):
+        if value is not None:  # what is no text is no URL, and is refused
+            url, named_by = value if isinstance(value, str) else "", f"endpoint in {policy.where(section, 'endpoint')}"
     format = (config.text("telemetry", "format") if config else None) or "chef"
     ca_file = config.text("telemetry", "ca_file") if config else None
     if config and ca_file:

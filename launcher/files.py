@@ -122,6 +122,23 @@ def replace(path: str, content: bytes, *, modified: float | None = None) -> None
         raise
 
 
+def create_once(path: str, content: bytes) -> None:
+    """Make sure that there is a file, made as `create` does where there is none. Of many at once, one makes it.
+
+    It is whole from the first moment, and on the disk: it will not be written again. Raises OSError.
+    """
+    if os.path.lexists(path):
+        return
+    temporary = temporary_name(path)
+    create(temporary, content, durable=True)
+    try:
+        os.link(temporary, path)  # unlike a rename, it fails if another was first
+    except FileExistsError:
+        pass
+    finally:
+        remove(temporary)
+
+
 def temporary_name(path: str) -> str:
     """A name beside `path` that no reader of the folder takes for one of ours, and no other process uses."""
     folder, name = os.path.split(path)

@@ -22,6 +22,7 @@ class Home:
         self.lock = os.path.join(self.telemetry, ".lock")
         self.next_attempt = os.path.join(self.telemetry, ".next-attempt")
         self.notice = os.path.join(self.telemetry, ".notice")
+        self.hosts_key = os.path.join(self.telemetry, ".hosts-key")
         self.dropped = os.path.join(self.telemetry, ".dropped")
 
 

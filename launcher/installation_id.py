@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from launcher import files, session
 
 TYPE_CHECKING = False
@@ -30,15 +28,7 @@ def ensure(home: Home) -> str:
     existing = read(home)
     if existing:
         return existing
-    temporary = files.temporary_name(home.installation_id)
-    # Durable: an empty file in its place would for ever stand for no installation, and it is written but once.
-    files.create(temporary, session.new_id().encode(), durable=True)
-    try:
-        os.link(temporary, home.installation_id)  # unlike a rename, it fails if another was first
-    except FileExistsError:
-        pass
-    finally:
-        files.remove(temporary)
+    files.create_once(home.installation_id, session.new_id().encode())
     return read(home) or NIL
 
 

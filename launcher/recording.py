@@ -53,7 +53,7 @@ class Recording:
             return False
 
     def _keep(self, report: bytes) -> bool:
-        from launcher import installation_id, session
+        from launcher import hosts_key, installation_id, session
 
         ended = time.time()
         platforms = observe.platforms(
@@ -65,11 +65,15 @@ class Recording:
             payload.failures(self.home.logs, started=self._started, ended=ended),
         )
         files.make_folder(self.home.folder)
-        record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms)
+        files.make_folder(self.home.telemetry)
+        hosts = self._situation.decision.hosts.level
+        key = hosts_key.ensure(self.home) if hosts == "salted" else b""
+        if hosts == "sha256":
+            hosts_key.forget(self.home)
+        record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms, hosts, key)
         try:
             content = session.to_bytes(record)
         except session.TooLarge:
-            files.make_folder(self.home.telemetry)
             spool.count_dropped(self.home)
             return False
         spool.store(self.home, record["id"], content)

@@ -34,22 +34,44 @@ def build(
     host: Mapping[str, str | None],
     targets: Sequence[Target],
     platforms: Sequence[str | None],
+    hosts: str = "sha256",
+    key: bytes = b"",
 ) -> Session:
     """The record of a run on `host` that was to connect to `targets`, whose operating systems are `platforms`.
 
-    These fields are the promises P1 to P6 of the privacy page, and there are no others.
+    These fields are the promises P1 to P6 of the privacy page, and there are no others. `hosts`, a level of
+    decision.HOSTS, may be less than the page names; "salted" needs the `key` of this installation.
     """
-    return {
+    record = {
         "schema": 1,
         "id": new_id(),
         "installation_id": installation_id,
         "command": "chef-run",
         "host": {"os": host["os"], "version": host["version"]},
         "targets": [
-            {"hostname_sha256": target.sha256, "transport": target.transport, "os": platform}
+            {"hostname_sha256": _sum(target, hosts, key), "transport": target.transport, "os": platform}
             for target, platform in zip(targets, platforms)
         ],
     }
+    return tightened(record, hosts, salted=True)
+
+
+def tightened(record: Session, hosts: str, *, salted: bool) -> Session:
+    """The record with no more of the hosts than the level `hosts` allows; `salted`: its sums have the key in them."""
+    if hosts == "off":
+        return {**record, "targets": []}
+    if hosts == "count" or (hosts == "salted" and not salted):
+        targets = [{name: target[name] for name in ("transport", "os")} for target in record["targets"]]
+        return {**record, "targets": targets}
+    return record
+
+
+def _sum(target: Target, hosts: str, key: bytes) -> str:
+    if hosts != "salted":
+        return target.sha256
+    import hashlib
+
+    return hashlib.sha256(key + bytes.fromhex(target.sha256)).hexdigest()
 
 
 def new_id() -> str:

@@ -28,6 +28,23 @@ def parse(data: bytes) -> Table:
     return document if document is not None else _with_the_library(text)
 
 
+def line_of(text: str, table: str, key: str) -> int | None:
+    """The line on which `key` of [table] stands, counted from 1; None where that is not plain to see. For people."""
+    current = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.strip()
+        if line.startswith("["):
+            current = line[1:].partition("]")[0].strip(" \t\"'")
+            continue
+        name = line.partition("=")[0].translate({ord(mark): None for mark in " \t\"'"})
+        dotted = name if current == "" else f"{current}.{name}"
+        if dotted in (f"{table}.{key}" if table else key, f"{table}={{{key}"):
+            return number
+        if dotted == table and key in line:
+            return number
+    return None
+
+
 def plain(text: str) -> Table | None:
     """The document, if every line is blank, a comment, a one-word [table] or `bare-key = simple value`; else None."""
     document: Table = {}

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from launcher import toml
 from launcher.config import Config
-from launcher.decision import Decision, decide
+from launcher.decision import HOSTS, Decision, decide
 
 ABSENT = Config("x.toml", exists=False)
 
@@ -110,3 +111,30 @@ def test_the_reason_is_the_first_source_that_says_off() -> None:
     assert decided.reason is not None
     assert (decided.reason.name, decided.reason.says) == ("DO_NOT_TRACK", "set")
     assert [source.name for source in decided.sources if source.off] == ["DO_NOT_TRACK", "config x.toml"]
+
+
+LEVELS: list[tuple[Any, int]] = [
+    (None, 0),
+    *((level, number) for number, level in enumerate(HOSTS)),
+    ("more", 3),
+    (1, 3),
+]
+
+
+def test_of_all_levels_that_are_asked_for_the_tightest_holds() -> None:
+    for (policy, a), (top, b), (config, c), (named, d) in itertools.product(LEVELS, repeat=4):
+        decided = decision(
+            policy=Config("p", {"telemetry": {} if policy is None else {"hosts": policy}, "hosts": top}),
+            config=telemetry() if config is None else telemetry(hosts=config),
+            named_configs=() if named is None else (telemetry(hosts=named),),
+        )
+        assert decided.hosts.level == HOSTS[max(a, b, c, d)]
+
+
+def test_a_source_tells_where_it_stands() -> None:
+    text = "# mine\n[telemetry]\nhosts = 'count'\nenabled = false\n"
+    decided = decision({"DO_NOT_TRACK": "1"}, config=Config("x.toml", toml.parse(text.encode()), source=text))
+    places = {source.name: source.where for source in decided.sources}
+    assert places["DO_NOT_TRACK"] == "environment variable DO_NOT_TRACK"
+    assert places["config x.toml"] == "x.toml:4"
+    assert decided.hosts.where == "x.toml:3"

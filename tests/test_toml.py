@@ -111,3 +111,18 @@ def test_the_message_about_a_broken_file_quotes_nothing_of_it(data: bytes) -> No
     with pytest.raises(toml.TOMLError) as raised:
         toml.parse(data)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[telemetry]\nenabled = false\n", 2),
+        ("# enabled\n[log]\nenabled = 1\n\n[ telemetry ] # us\n  enabled=false", 6),
+        ("\n'telemetry'.enabled = false\n", 2),
+        ("[log]\n[telemetry.more]\nenabled = 1\n", None),
+        ("telemetry = { enabled = false }\n", 1),
+        ("", None),
+    ],
+)
+def test_the_line_on_which_a_key_stands_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
+    assert toml.line_of(text, "telemetry", "enabled") == line

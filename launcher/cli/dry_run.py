@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Optional
 
-from launcher import host, installation_id, real, schedule, session
+from launcher import host, hosts_key, installation_id, real, schedule, session
 from launcher.cli.output import console, facts, moment, plain, print_json
 from launcher.cli.show import print_requests, waiting
 from launcher.cli.status import source_rows, sources
@@ -40,7 +40,7 @@ def dry_run(words: list[str]) -> None:
     if reason:
         console.print(f"None: {plain(reason)}.")
     else:
-        print_requests(situation, [each.record for each in waiting(situation.home)])
+        print_requests(situation, waiting(situation.home))
 
 
 def _heading(text: str) -> None:
@@ -51,7 +51,14 @@ def _session(situation: Situation, words: list[str]) -> Session:
     targets = situation.targets(words)
     known = installation_id.read(situation.home) if situation.home else None
     unknown: list[Optional[str]] = [None for _ in targets]
-    return session.build(known or "(made at the end of the first run)", host.operating_system(), targets, unknown)
+    id = known or "(made at the end of the first run)"
+    level = situation.decision.hosts.level
+    key = hosts_key.read(situation.home) if situation.home else None
+    record = session.build(id, host.operating_system(), targets, unknown, level, key or b"")
+    if level == "salted" and key is None:
+        for target in record["targets"]:
+            target["hostname_sha256"] = "(with a key that is made at the end of the run)"
+    return record
 
 
 def _nothing_goes_out(situation: Situation) -> Optional[str]:

@@ -8,9 +8,9 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher import encode, endpoint, session, spool
+from launcher import encode, endpoint, hosts_key, session, spool
 from launcher.cli.output import console, count, errors, moment, plain, print_json
-from launcher.delivery import utc_day
+from launcher.delivery import as_sent, utc_day
 from launcher.home import Home
 from launcher.session import Session
 from launcher.situation import Situation
@@ -39,10 +39,10 @@ def show(
     if as_json:
         print_json([each.record for each in sessions])
     elif wire:
-        print_requests(situation, [each.record for each in sessions])
+        print_requests(situation, sessions)
     elif wanted:
         for each in sessions:
-            console.print(_tree(each))
+            console.print(_tree(each, situation.home))
     else:
         _list(situation.home, sessions)
 
@@ -60,15 +60,17 @@ def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
     return sessions
 
 
-def print_requests(situation: Situation, records: list[Session]) -> None:
-    """Print the requests that would carry `records` now, byte for byte, with the digests that receipts will have."""
-    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+def print_requests(situation: Situation, sessions: list[Stored]) -> None:
+    """Print the requests that would carry `sessions` now, byte for byte, with the digests that receipts will have."""
+    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     if destination is None or destination.problem:
         errors.print("chef-run-launcher: there is no endpoint that it could be sent to; see `status`")
         raise typer.Exit(1)
     if destination.format not in encode.FORMATS:
         errors.print(f"chef-run-launcher: the format {destination.format!r} is not known; see `flush`", markup=False)
         raise typer.Exit(1)
+    home, level = situation.home, situation.decision.hosts.level
+    records = [as_sent(each.record, each.stored, home, level) for each in sessions] if home else []
     for batch in encode.batches(records, destination.format, lambda record: record):
         request = encode.encode(batch, destination.format, utc_day())
         console.out(encode.as_http(request, destination.url).decode().replace("\r\n", "\n"), highlight=False)
@@ -100,8 +102,11 @@ def _targets(record: Session) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
 
 
-def _tree(each: Stored) -> Tree:
+def _tree(each: Stored, home: Optional[Home]) -> Tree:
     record = each.record
+    meaning = "the SHA-256 sum of a hostname you connected to"
+    if home and each.stored >= hosts_key.made(home):
+        meaning += ", and of a key that stays here"
     tree = Tree(f"[bold]session[/], stored {moment(each.stored)}")
     _leaf(tree, "id", record["id"], "a random number, so that a session that arrives twice counts once")
     _leaf(tree, "installation_id", record["installation_id"], "a random number for this installation")
@@ -112,7 +117,8 @@ def _tree(each: Stored) -> Tree:
     targets = tree.add(f"[bold]targets[/]  [dim]{count(len(record['targets']), 'host')} to connect to[/]")
     for number, target in enumerate(record["targets"], 1):
         branch = targets.add(f"[bold]{number}[/]")
-        _leaf(branch, "hostname_sha256", target["hostname_sha256"], "the SHA-256 sum of a hostname you connected to")
+        if "hostname_sha256" in target:
+            _leaf(branch, "hostname_sha256", target["hostname_sha256"], meaning)
         _leaf(branch, "transport", target["transport"], "how it connected")
         _leaf(branch, "os", target["os"], "the operating system there")
     return tree

@@ -41,13 +41,14 @@ def status(
 def examine(situation: Situation) -> dict[str, Any]:
     """All that `status` knows, as JSON has it; times are seconds since the epoch."""
     decision = situation.decision
-    destination = endpoint.choose(situation.variables, situation.config, situation.profile)
+    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     return {
         "version": __version__,
         "distribution": situation.profile.name,
         "on": decision.on,
         "reason": f"{decision.reason.name}: {decision.reason.says}" if decision.reason else None,
         "sources": sources(decision),
+        "hosts": {"level": decision.hosts.level, "where": decision.hosts.where},
         "chef_run": _chef_run(situation),
         "endpoint": destination._asdict() if destination else None,
         **_stored(situation.home),
@@ -56,7 +57,10 @@ def examine(situation: Situation) -> dict[str, Any]:
 
 def sources(decision: Decision) -> list[dict[str, Any]]:
     """Everything that was asked, and what it said."""
-    return [{"name": source.name, "off": source.off, "says": source.says} for source in decision.sources]
+    return [
+        {"name": source.name, "off": source.off, "says": source.says, "where": source.where}
+        for source in decision.sources
+    ]
 
 
 def _chef_run(situation: Situation) -> dict[str, Optional[str]]:
@@ -116,6 +120,7 @@ def _print(report: dict[str, Any]) -> None:
         ("chef-run", chef_run["path"] or f"none: {chef_run['problem']}"),
         ("launcher", f"{report['version']}, for {report['distribution']}"),
         ("endpoint", _endpoint(destination) if destination else "none"),
+        ("of hosts", _hosts(report["hosts"])),
         ("folder", _folder(report)),
     ]
     if report["folder"]:
@@ -125,7 +130,22 @@ def _print(report: dict[str, Any]) -> None:
 
 def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What was asked, with a mark at each that says off."""
-    return [(("* " if source["off"] else "  ") + source["name"], source["says"]) for source in sources]
+    rows = []
+    for source in sources:
+        line = source["where"].rpartition(":")[2]
+        at = f" (line {line})" if line.isdigit() else ""
+        rows.append((("* " if source["off"] else "  ") + source["name"], source["says"] + at))
+    return rows
+
+
+def _hosts(hosts: dict[str, Any]) -> str:
+    meaning = {
+        "sha256": "the SHA-256 sum of each name",
+        "salted": "a sum of each name and a random key that stays here",
+        "count": "how many there are, without their names' sums",
+        "off": "nothing",
+    }[hosts["level"]]
+    return f"{meaning} ({hosts['where']})" if hosts["where"] else meaning
 
 
 def _folder(report: dict[str, Any]) -> str:
