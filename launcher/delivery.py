@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from launcher import encode, endpoint, files, hosts_key, lock, notice, receipts, schedule, session, spool, transport
+from launcher import encode, files, lock, receipts, schedule, session, spool, transport
 from launcher.encode import Request
 from launcher.endpoint import Endpoint
 from launcher.home import Home
+from launcher.outgoing import as_sent, plan, utc_day
 from launcher.session import Session
 from launcher.situation import Situation
 from launcher.transport import Outcome, Result
@@ -71,25 +72,6 @@ def deliver(variables: Mapping[str, str], held: int, *, stored_before: float, un
             _deliver(home, destination, variables, held, stored_before, until, lambda session_id, outcome: None)
     except OSError as error:
         schedule.fail(home, f"its own files cannot be written ({error.strerror})")
-
-
-def plan(situation: Situation) -> tuple[Home | None, Endpoint | None, str | None]:
-    """From where to where sessions would be sent, and why nothing may be sent at all (None if it may)."""
-    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
-    return situation.home, destination, _obstacle(situation, destination)
-
-
-def _obstacle(situation: Situation, destination: Endpoint | None) -> str | None:
-    reason = situation.decision.reason
-    if reason:
-        return f"telemetry is off: {reason.name}: {reason.says}"
-    if situation.home is None or not notice.is_current(situation.home):
-        return "the notice has not been shown yet: the next run of chef-run shows it"
-    if destination and destination.problem:
-        return f"the endpoint that {destination.named_by} names is refused: {destination.problem}"
-    if destination and destination.format not in encode.FORMATS:
-        return f"[telemetry] format {destination.format!r} is not known: use {' or '.join(encode.FORMATS)}"
-    return None
 
 
 def _deliver(
@@ -220,13 +202,3 @@ class _Attempt:
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
                 self._put_aside(waiting.path)
-
-
-def as_sent(record: Session, stored: float, home: Home, hosts: str) -> Session:
-    """The part of a session, stored at that moment, that may leave at the level `hosts`, whatever it was before."""
-    return session.tightened(record, hosts, salted=stored >= hosts_key.made(home))
-
-
-def utc_day() -> str:
-    """Today in UTC, YYYY-MM-DD: the finest time that is ever sent."""
-    return time.strftime("%Y-%m-%d", time.gmtime())

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
-
-from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
+from urllib.parse import quote, urlsplit
 
 from launcher.config import Config, Profile
 
 VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
+PORTS = {"https": 443, "http": 80}  # those that go without saying
 
 
 class Endpoint(NamedTuple):
@@ -56,23 +56,29 @@ def choose(variables: Mapping[str, str], config: Config | None, policy: Config, 
 
 
 def _checked(text: str) -> tuple[str, str | None]:
-    """The URL as it will be used, without a slash at its end; or nothing, and what is wrong with it.
+    """The URL as the HTTP library will use it, without a slash at its end; or nothing, and what is wrong with it.
 
     One that is refused may hold a password: nobody is to see it by way of us.
     """
     try:
-        url = parse_url(text)  # what the HTTP library makes of it: `show` shows no other
-    except LocationParseError:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
         return "", "it is not a URL"
-    if url.scheme not in ("https", "http") or not url.host:
+    if parts.scheme not in PORTS or not host:
         return "", "it is not an https:// URL"
-    if url.auth or url.query is not None or url.fragment is not None:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         return "", "it must hold no user, password, query or fragment"
-    if url.scheme == "http" and not is_loopback(url.host):
+    if parts.scheme == "http" and not is_loopback(host):
         return "", "http:// is for this machine only: use https://"
-    if url.port == {"https": 443, "http": 80}[url.scheme]:
-        url = url._replace(port=None)
-    return url.url.rstrip("/"), None
+    if not text.isprintable() or " " in text or not host.isascii():
+        return "", "it holds characters that no URL has"
+    if {".", ".."} & set(parts.path.split("/")):
+        return "", "its path must hold no . or .."
+    host = f"[{host}]" if ":" in host else host
+    place = host if port in (None, PORTS[parts.scheme]) else f"{host}:{port}"
+    path = re.sub("%..", lambda code: code[0].upper(), quote(parts.path, safe="%/:@!$&'()*+,;="))
+    return f"{parts.scheme}://{place}{path}".rstrip("/"), None
 
 
 def is_loopback(host: str) -> bool:

@@ -35,7 +35,7 @@ def is_current(descriptor: int, path: str) -> bool:
 def is_held(path: str) -> bool:
     """Whether somebody holds the lock at `path`. Makes nothing where there is none."""
     try:
-        descriptor = os.open(path, os.O_RDWR | files.O_NOFOLLOW | files.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | files.O_NOFOLLOW | files.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -12,6 +12,7 @@ from launcher.cli.flush import flush
 from launcher.cli.purge import purge
 from launcher.cli.show import show
 from launcher.cli.status import status
+from launcher.cli.verify_off import verify_off
 
 UNTOUCHED = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -52,9 +53,10 @@ def _dry_run(
     arguments: Annotated[
         Optional[list[str]], typer.Argument(metavar="ARGS...", help="All of it is chef-run's.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON; in front of ARGS.")] = False,
 ) -> None:
     """Show what a run with these arguments would record and send. Runs, writes and sends nothing."""
-    dry_run(arguments or [])
+    dry_run(arguments or [], as_json)
 
 
 app.command()(status)
@@ -63,4 +65,5 @@ app.command()(flush)
 app.command()(enable)
 app.command()(disable)
 app.command()(purge)
+app.command("verify-off")(verify_off)
 app.command("explain-hash")(explain_hash)

@@ -3,44 +3,57 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Optional
 
-from launcher import host, hosts_key, installation_id, real, schedule, session
+from launcher import host, hosts_key, installation_id, schedule, session
 from launcher.cli.output import console, facts, moment, plain, print_json
-from launcher.cli.show import print_requests, waiting
-from launcher.cli.status import source_rows, sources
-from launcher.delivery import plan
+from launcher.cli.show import requests, waiting
+from launcher.cli.status import chef_run, source_rows, sources
+from launcher.outgoing import plan
 from launcher.session import Session
 from launcher.situation import Situation
 
 
-def dry_run(words: list[str]) -> None:
+def dry_run(words: list[str], as_json: bool = False) -> None:
     """Print what `chef-run WORDS` would do: the decision, the program, the record, the requests."""
     situation = Situation(os.environ, words)
+    record = _session(situation, words) if situation.decision.on else None
+    reason = _nothing_goes_out(situation)
+    out = None if reason else requests(situation, waiting(situation.home))
+    if as_json:
+        decision = situation.decision
+        print_json(
+            {
+                "on": decision.on,
+                "sources": sources(decision),
+                "chef_run": chef_run(situation),
+                "session": record,
+                "requests": out.as_json() if out else [],
+                "no_requests_because": reason,
+            }
+        )
+        return
+
     _heading("Would this run be recorded?")
-    console.print("Yes." if situation.decision.on else "No.")
+    console.print("Yes." if record else "No.")
     console.print(facts(source_rows(sources(situation.decision))))
 
     _heading("The program that would run")
-    try:
-        console.print(plain(real.find(os.environ, situation.config, situation.profile, sys.argv[0])))
-    except real.NoChefRun as problem:
-        console.print(f"None: {plain(str(problem))}")
+    program = chef_run(situation)
+    console.print(plain(program["path"] or f"None: {program['problem']}"))
 
     _heading("The session that would be stored")
-    if situation.decision.on:
-        print_json(_session(situation, words))
+    if record:
+        print_json(record)
         console.print("The operating system of a target is known only from what chef-run says when it runs.")
     else:
         console.print("None.")
 
     _heading("The requests that would go out now")
-    reason = _nothing_goes_out(situation)
-    if reason:
-        console.print(f"None: {plain(reason)}.")
+    if out:
+        out.print()
     else:
-        print_requests(situation, waiting(situation.home))
+        console.print(f"None: {plain(reason or '')}.")
 
 
 def _heading(text: str) -> None:

@@ -1,16 +1,22 @@
 """`flush`: send what waits now, and say how that went."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
 
 import typer
 
-from launcher import delivery
 from launcher.cli.output import console, count, errors, plain
-from launcher.transport import Outcome
+
+if TYPE_CHECKING:
+    from launcher.transport import Outcome
 
 
 def flush() -> None:
     """Send all waiting sessions now, without waiting for the next run or the next attempt."""
+    from launcher import delivery  # with the HTTP library, which opens a socket as it is imported: no other command may
+
     try:
         done = delivery.flush(os.environ, _tell)
     except OSError as error:

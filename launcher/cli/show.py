@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from typing import Annotated, NamedTuple, Optional
+from typing import Annotated, Any, NamedTuple, Optional
 
 import typer
 from rich.table import Table
@@ -10,8 +10,8 @@ from rich.tree import Tree
 
 from launcher import encode, endpoint, hosts_key, session, spool
 from launcher.cli.output import console, count, errors, moment, plain, print_json
-from launcher.delivery import as_sent, utc_day
 from launcher.home import Home
+from launcher.outgoing import as_sent, utc_day
 from launcher.session import Session
 from launcher.situation import Situation
 
@@ -27,7 +27,7 @@ def show(
     wanted: Annotated[
         Optional[str], typer.Argument(metavar="[ID]", help="One session: its id or the beginning of it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the sessions as they are stored.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the sessions as they are stored, as JSON.")] = False,
     wire: Annotated[bool, typer.Option("--wire", help="Print the exact requests that would carry them.")] = False,
 ) -> None:
     """Show the sessions that wait to be sent: all that is kept of earlier runs."""
@@ -36,10 +36,12 @@ def show(
     if wanted and not sessions:
         errors.print(f"chef-run-launcher: no waiting session begins with {plain(repr(wanted))}; `show` lists them")
         raise typer.Exit(1)
-    if as_json:
-        print_json([each.record for each in sessions])
+    if wire and as_json:
+        print_json(requests(situation, sessions).as_json())
     elif wire:
-        print_requests(situation, sessions)
+        requests(situation, sessions).print()
+    elif as_json:
+        print_json([each.record for each in sessions])
     elif wanted:
         for each in sessions:
             console.print(_tree(each, situation.home))
@@ -60,8 +62,36 @@ def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
     return sessions
 
 
-def print_requests(situation: Situation, sessions: list[Stored]) -> None:
-    """Print the requests that would carry `sessions` now, byte for byte, with the digests that receipts will have."""
+class Requests(NamedTuple):
+    """The requests that would carry sessions now, and where to."""
+
+    destination: endpoint.Endpoint
+    requests: list[encode.Request]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """All of them, as programs read it."""
+        return [
+            {
+                "method": "POST",
+                "url": self.destination.url + request.path,
+                "headers": request.headers,
+                "body": request.body.decode(),
+                "sha256": _sha256(request),
+            }
+            for request in self.requests
+        ]
+
+    def print(self) -> None:
+        """Print them byte for byte, each with its URL and the digest that its receipts will have."""
+        for request in self.requests:
+            console.out(f"To {self.destination.url}{request.path}\n", highlight=False)
+            text = encode.as_http(request, self.destination.url).decode().replace("\r\n", "\n")
+            console.out(text, highlight=False)
+            console.out(f"\nSHA-256 of the body: {_sha256(request)}\n", highlight=False)
+
+
+def requests(situation: Situation, sessions: list[Stored]) -> Requests:
+    """The requests that would carry these sessions now. Ends the command if there is no endpoint for them."""
     destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     if destination is None or destination.problem:
         errors.print("chef-run-launcher: there is no endpoint that it could be sent to; see `status`")
@@ -71,10 +101,12 @@ def print_requests(situation: Situation, sessions: list[Stored]) -> None:
         raise typer.Exit(1)
     home, level = situation.home, situation.decision.hosts.level
     records = [as_sent(each.record, each.stored, home, level) for each in sessions] if home else []
-    for batch in encode.batches(records, destination.format, lambda record: record):
-        request = encode.encode(batch, destination.format, utc_day())
-        console.out(encode.as_http(request, destination.url).decode().replace("\r\n", "\n"), highlight=False)
-        console.out(f"\nSHA-256 of the body: {hashlib.sha256(request.body).hexdigest()}\n", highlight=False)
+    batches = encode.batches(records, destination.format, lambda record: record)
+    return Requests(destination, [encode.encode(batch, destination.format, utc_day()) for batch in batches])
+
+
+def _sha256(request: encode.Request) -> str:
+    return hashlib.sha256(request.body).hexdigest()
 
 
 def _list(home: Optional[Home], sessions: list[Stored]) -> None:

@@ -49,7 +49,7 @@ def examine(situation: Situation) -> dict[str, Any]:
         "reason": f"{decision.reason.name}: {decision.reason.says}" if decision.reason else None,
         "sources": sources(decision),
         "hosts": {"level": decision.hosts.level, "where": decision.hosts.where},
-        "chef_run": _chef_run(situation),
+        "chef_run": chef_run(situation),
         "endpoint": destination._asdict() if destination else None,
         **_stored(situation.home),
     }
@@ -63,7 +63,8 @@ def sources(decision: Decision) -> list[dict[str, Any]]:
     ]
 
 
-def _chef_run(situation: Situation) -> dict[str, Optional[str]]:
+def chef_run(situation: Situation) -> dict[str, Optional[str]]:
+    """The program that would run, or why there is none."""
     try:
         path = real.find(situation.variables, situation.config, situation.profile, sys.argv[0])
     except real.NoChefRun as problem:

@@ -148,7 +148,21 @@ def test_a_certificate_that_this_machine_does_not_trust_gets_nothing(
     assert len(waiting.sessions()) == 2
 
 
-@pytest.mark.parametrize("url", ["http://telemetry.invalid", "ftp://127.0.0.1", "https://me:pw@127.0.0.1", "rubbish"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://telemetry.invalid",
+        "ftp://127.0.0.1",
+        "https://me:pw@127.0.0.1",
+        "rubbish",
+        "https://127.0.0.1:port",
+        "https://127.0.0.1/a/../b",
+        "https://127.0.0.1/a b",
+        "https://127.0.0.1/\x07",
+        "https://bücher.example",
+        "https://127.0.0.1?token=pw",
+    ],
+)
 def test_an_endpoint_that_is_not_safe_is_refused_and_its_secrets_are_not_shown(
     waiting: Home, launcher: Launcher, url: str
 ) -> None:
@@ -327,7 +341,8 @@ def test_what_is_shown_is_what_is_sent_byte_for_byte(
     ("written", "used"),
     [
         ("http://LocalHost:{port}", "http://localhost:{port}"),
-        ("http://127.0.0.1:{port}/a/../b/", "http://127.0.0.1:{port}/b"),
+        ("HTTP://127.0.0.1:{port}/b/", "http://127.0.0.1:{port}/b"),
+        ("http://127.0.0.1:{port}/a%c3%a4;x=(1)", "http://127.0.0.1:{port}/a%C3%A4;x=(1)"),
         ("http://127.0.0.1:{port}/ä", "http://127.0.0.1:{port}/%C3%A4"),
     ],
 )

@@ -1,0 +1,72 @@
+"""`verify-off`: see for yourself that off is off."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from launcher import watched
+from launcher.cli.output import console, errors, plain, print_json
+from launcher.decision import OPT_OUT
+from launcher.entry import DRY_RUN
+
+SECONDS = 30  # that a run may take to become chef-run
+
+
+def verify_off(
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Watch a run with telemetry off: that it opens no socket, writes no file and starts no process of ours.
+
+    chef-run itself is not run. Exits with 0 only if there was nothing to be seen.
+    """
+    seen = _watch()
+    became = [subject for what, subject in seen if what == watched.BECAME]
+    offences = [(what, subject) for what, subject in seen if what != watched.BECAME]
+    if not became and not offences:
+        errors.print("chef-run-launcher: nothing was verified: there is no chef-run to become; see `status`")
+        raise typer.Exit(1)
+    passed = bool(became) and not offences
+    if as_json:
+        print_json(
+            {
+                "passed": passed,
+                "became": became[0] if became else None,
+                "offences": [{"what": what, "subject": subject} for what, subject in offences],
+            }
+        )
+    else:
+        console.print("[green]PASS[/]" if passed else "[red]FAIL[/]")
+        console.print(f"With {OPT_OUT} set, the launcher")
+        for what, subject in offences:
+            console.print(f"  {plain(what)} {plain(subject)}", soft_wrap=True)
+        if passed:
+            console.print("  opened no socket, wrote no file and started no process,")
+        console.print(f"  and {f'became {plain(became[0])}' if became else 'did not become chef-run'}.", soft_wrap=True)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _watch() -> list[tuple[str, str]]:
+    """What a watched run has reported: what it did, and to what."""
+    variables = {**os.environ, OPT_OUT: ""}
+    variables.pop(DRY_RUN, None)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", watched.__file__, "exec", "--version"],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {SECONDS} s")
+        raise typer.Exit(1) from None
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]

@@ -1,0 +1,93 @@
+"""A wrapped run under Python's audit hooks (PEP 578), up to the moment at which it becomes chef-run.
+
+Started by `verify-off` as `python -I -S watched.py WORDS…`. Prints a line of JSON for each thing that a run with
+telemetry off must not do, and one for the program that it becomes; and ends there, so that chef-run is not run. A run
+itself never prints anything.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+BECAME = "became"
+
+# What touches the network, the disk or another process. Reading is no offence: a run must read what turns it off.
+_NETWORK = ("socket.", "ssl.", "http.", "urllib.", "ftplib.", "smtplib.")
+_PROCESSES = (
+    "subprocess.Popen",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "os.kill",
+    "pty.spawn",
+)
+_WRITES = (
+    "os.chmod",
+    "os.chown",
+    "os.link",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.symlink",
+    "os.truncate",
+    "os.utime",
+    "shutil.",
+    "tempfile.",
+)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def main() -> None:
+    """Run the words that are left of the command line."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    sys.path[0] = os.path.dirname(package)
+    sys.argv[:] = [os.path.join(package, "__main__.py"), *sys.argv[1:]]
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        offence = _offence(event, arguments)
+        if offence:
+            _report(offence, _subject(arguments))
+        elif event == "os.exec":
+            _report(BECAME, _subject(arguments))
+            os._exit(0)
+
+    from launcher.entry import main
+
+    sys.addaudithook(watch)
+    main()
+
+
+def _offence(event: str, arguments: tuple[Any, ...]) -> str | None:
+    if event.startswith(_NETWORK):
+        return f"network: {event}"
+    if event.startswith(_PROCESSES):
+        return f"process: {event}"
+    if event.startswith(_WRITES):
+        return f"file: {event}"
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
+        return "file: opened to be written"
+    return None
+
+
+def _subject(arguments: tuple[Any, ...]) -> str:
+    """The first argument, where it is a path."""
+    first = arguments[0] if arguments else ""
+    return os.fsdecode(first) if isinstance(first, (str, bytes)) else ""
+
+
+def _report(what: str, subject: str) -> None:
+    import json
+
+    os.write(1, json.dumps([what, subject]).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main()
