@@ -42,7 +42,7 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
 
     not_executable = None
     for candidate in _candidates(variables, profile, launcher):
-        if os.path.isfile(candidate) and not _is_launcher(candidate, launcher):
+        if os.path.isfile(candidate) and not is_launcher(candidate, launcher):
             if os.access(candidate, os.X_OK):
                 return candidate
             not_executable = not_executable or candidate
@@ -59,7 +59,7 @@ def _checked(path: str, named_by: str, launcher: str) -> str:
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist")
     if os.path.isdir(path) or not os.access(path, os.X_OK):
         raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file")
-    if _is_launcher(path, launcher):
+    if is_launcher(path, launcher):
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
     return path
 
@@ -76,7 +76,7 @@ def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str) -
             yield os.path.join(folder or ".", name)
 
 
-def _is_launcher(path: str, launcher: str) -> bool:
+def is_launcher(path: str, launcher: str) -> bool:
     """Whether `path` is the launcher: the same file, a symlink to it, or a script that starts it."""
     try:
         if os.path.samefile(path, launcher):

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import enum
 import queue
-import re
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
+from launcher import proxy, trust
 from launcher.encode import Request
-from launcher.endpoint import Endpoint, is_loopback
+from launcher.endpoint import Endpoint
 
 LONGEST = 15.0  # seconds that one request takes at the most, from the name lookup to the end of the answer
 STEP = urllib3.Timeout(connect=5, read=10)  # seconds: of a connection, of a TLS handshake, of each wait for an answer
@@ -40,10 +37,6 @@ class Outcome(NamedTuple):
     says: str
     status: int = 0
     retry_after: float = 0  # seconds, as the server asked
-
-
-class _Unusable(Exception):
-    """A setting of this machine with which there can be no connection. The text says which."""
 
 
 class Connection:
@@ -110,33 +103,13 @@ def connect(endpoint: Endpoint) -> Iterator[Connection]:
 
 
 def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
-    """Raises _Unusable, or what urllib3 raises."""
-    try:
-        # Without a file of its own, the context trusts what SSL_CERT_FILE says, or else the system does.
-        context = ssl.create_default_context(cafile=endpoint.ca_file)
-    except OSError as error:
-        raise _Unusable(f"[telemetry] ca_file holds no certificates that can be used ({_reason(error)})") from None
-    parts = urlsplit(endpoint.url)
-    proxy = getproxies().get(parts.scheme)
-    if not proxy or _is_exempt(parts):
+    """Raises trust.Unusable, proxy.Unusable, or what urllib3 raises."""
+    context = trust.context(endpoint)
+    by = proxy.choose(endpoint.url)
+    if by is None:
         return urllib3.PoolManager(ssl_context=context)
-    if "://" not in proxy:
-        proxy = "http://" + proxy
-    try:
-        proxy_parts = urlsplit(proxy)
-        # Without encryption, nothing leaves this machine: not by way of a proxy either.
-        if parts.scheme == "http" and not is_loopback(proxy_parts.hostname or ""):
-            return urllib3.PoolManager(ssl_context=context)
-        user = unquote_to_bytes(proxy_parts.netloc.rpartition("@")[0]).decode("latin-1")
-        headers = urllib3.make_headers(proxy_basic_auth=user or None)
-        return urllib3.ProxyManager(proxy, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
-    except (urllib3.exceptions.HTTPError, ValueError):
-        raise _Unusable(f"{parts.scheme}_proxy is not the URL of an HTTP proxy") from None
-
-
-def _is_exempt(endpoint: SplitResult) -> bool:
-    """Whether NO_PROXY, or what the system has for it, names the endpoint; an IPv6 address with or without brackets."""
-    return bool(proxy_bypass(endpoint.netloc) or proxy_bypass(endpoint.hostname or ""))
+    headers = urllib3.make_headers(proxy_basic_auth=by.user or None)
+    return urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
 
 
 def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes, *, by_proxy: bool = False) -> Outcome:
@@ -166,11 +139,10 @@ def _seconds(retry_after: str) -> float:
 
 def explain(error: Exception) -> str:
     """A failure in words of our own: the library's may hold URLs, and with them what a proxy's URL holds."""
-    if isinstance(error, _Unusable):
+    if isinstance(error, (proxy.Unusable, trust.Unusable)):
         return str(error)
     if isinstance(error, urllib3.exceptions.ProxyError):
-        refused = re.search(r"Tunnel connection failed: (\d{3})", str(error.original_error))
-        return f"the proxy does not connect us ({f'HTTP status {refused[1]}' if refused else _reason(error)})"
+        return f"the proxy does not connect us ({proxy.refusal(error.original_error) or _reason(error)})"
     for kind, says in _FAILURES:
         if isinstance(error, kind):
             return says or f"no connection ({_reason(error)})"

@@ -87,10 +87,11 @@ def test_a_dry_run_writes_nothing_starts_nothing_and_opens_no_socket(
 
 
 @NEEDS_STRACE
-@pytest.mark.parametrize("command", [["status"], ["show"], ["show", "--wire"], ["explain-hash", "web01"]])
+@pytest.mark.parametrize("command", [["status"], ["show"], ["show", "--wire"], ["explain-hash", "a"], ["doctor"]])
 def test_who_only_looks_writes_nothing_and_opens_no_socket_either(
     used: Home, launcher: Launcher, tmp_path: Path, command: list[str]
 ) -> None:
+    (used.path / ".bashrc").write_text("alias chef-run='chef-run-launcher exec'\n")
     assert offences(calls(used, tmp_path, str(launcher.path), *command)[0]) == []
 
 

@@ -43,7 +43,7 @@ def test_what_is_not_understood_is_exit_code_2(launcher: Launcher, arguments: li
 
 def test_help_names_every_command(launcher: Launcher) -> None:
     text = launcher.run("--help").stdout
-    names = "exec dry-run status show flush enable disable purge verify-off explain-hash --version"
+    names = "exec dry-run status show flush enable disable purge verify-off doctor explain-hash --version"
     for command in names.encode().split():
         assert command in text
 
@@ -152,3 +152,45 @@ def test_a_home_whose_name_is_not_utf_8_and_looks_like_markup_is_shown(
     used.env["HOME"] = os.fsdecode(odd)
     done = launcher.run(*command)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_can_complete_its_commands(home: Home, launcher: Launcher, shell: str) -> None:
+    assert b"chef-run-launcher" in launcher.run("--show-completion", shell).stdout
+    home.env.update(
+        _CHEF_RUN_LAUNCHER_COMPLETE=f"complete_{shell}",
+        COMP_WORDS="chef-run-launcher stat",
+        COMP_CWORD="1",
+        _TYPER_COMPLETE_ARGS="chef-run-launcher stat",
+        _TYPER_COMPLETE_FISH_ACTION="get-args",
+    )
+    assert b"status" in launcher.run().stdout
+
+
+def test_no_color_is_respected_and_there_is_none_without_a_terminal(used: Home, launcher: Launcher) -> None:
+    def colours(text: str) -> list[str]:
+        return re.findall(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", text)
+
+    def shown() -> str:
+        with launcher.on_a_terminal("status") as terminal:
+            terminal.expect(pexpect.EOF)
+            text: str = terminal.before.decode()
+        return text
+
+    assert colours(shown())
+    used.env["NO_COLOR"] = "1"
+    assert not colours(shown())
+    del used.env["NO_COLOR"]
+    assert b"\x1b" not in launcher.run("status").stdout
+
+
+COMMANDS = ["dry-run", "status", "show", "flush", "enable", "disable", "purge", "verify-off", "doctor"]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "explain-hash"])
+def test_each_command_explains_itself_in_80_columns(launcher: Launcher, command: str) -> None:
+    done = launcher.run(command, "--help")
+    lines = done.stdout.decode().splitlines()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert max(map(len, lines)) <= 80
+    assert "Exit codes: 0 done, 1 not done, 2 not understood." in done.stdout.decode()

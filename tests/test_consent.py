@@ -244,3 +244,9 @@ def test_explain_hash_of_what_is_no_target_says_so(launcher: Launcher) -> None:
     done = launcher.run("explain-hash", "ftp://web01")
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"chef-run-launcher: chef-run would not take that for a target\n"
+
+
+def test_explain_hash_says_where_something_else_is_recorded_here(home: Home, launcher: Launcher) -> None:
+    home.use('[telemetry]\nhosts = "count"\n')
+    text = launcher.run("explain-hash", "web01").stdout.decode()
+    assert f'hosts = "count" in {home.config}:2:\nhow many there are is recorded' in text

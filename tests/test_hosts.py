@@ -166,4 +166,4 @@ def test_status_says_on_which_line_it_is_turned_off_and_what_is_recorded_of_host
     home.env["COLUMNS"] = "200"
     text = launcher.run("status").stdout.decode()
     assert "[telemetry] enabled is false (line 4)" in text
-    assert "how many there are, without their names' sums" in text
+    assert "how many there are is recorded, and no sums of their names" in text

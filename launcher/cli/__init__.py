@@ -6,6 +6,7 @@ import typer
 
 from launcher import __version__
 from launcher.cli.consent import disable, enable
+from launcher.cli.doctor import doctor
 from launcher.cli.dry_run import dry_run
 from launcher.cli.explain_hash import explain_hash
 from launcher.cli.flush import flush
@@ -14,13 +15,13 @@ from launcher.cli.show import show
 from launcher.cli.status import status
 from launcher.cli.verify_off import verify_off
 
+EXIT_CODES = "Exit codes: 0 done, 1 not done, 2 not understood."
 UNTOUCHED = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 app = typer.Typer(
     help="Runs chef-run so that nobody can tell the difference, and keeps a small record of each run.",
-    epilog="Exit codes: 0 done, 1 not done, 2 not understood. `exec` exits as chef-run does.",
+    epilog=EXIT_CODES + " `exec` exits as chef-run does.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -48,7 +49,7 @@ def _exec(
     # entry.py sees `exec` first, and starts it without this module; this line is for --help.
 
 
-@app.command("dry-run", context_settings=UNTOUCHED)
+@app.command("dry-run", context_settings=UNTOUCHED, epilog=EXIT_CODES)
 def _dry_run(
     arguments: Annotated[
         Optional[list[str]], typer.Argument(metavar="ARGS...", help="All of it is chef-run's.")
@@ -59,11 +60,15 @@ def _dry_run(
     dry_run(arguments or [], as_json)
 
 
-app.command()(status)
-app.command()(show)
-app.command()(flush)
-app.command()(enable)
-app.command()(disable)
-app.command()(purge)
-app.command("verify-off")(verify_off)
-app.command("explain-hash")(explain_hash)
+for _name, _command in (
+    ("status", status),
+    ("show", show),
+    ("flush", flush),
+    ("enable", enable),
+    ("disable", disable),
+    ("purge", purge),
+    ("verify-off", verify_off),
+    ("doctor", doctor),
+    ("explain-hash", explain_hash),
+):
+    app.command(_name, epilog=EXIT_CODES)(_command)

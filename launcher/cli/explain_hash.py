@@ -1,11 +1,14 @@
 """`explain-hash`: what becomes of a host's name in a record."""
 
+import os
 from typing import Annotated
 
 import typer
 
 from launcher import command_line
-from launcher.cli.output import console, errors, print_json
+from launcher.cli.output import console, errors, plain, print_json
+from launcher.cli.status import HOSTS_MEAN
+from launcher.situation import Situation
 
 
 def explain_hash(
@@ -23,6 +26,11 @@ def explain_hash(
         return
     for each in sums:
         console.out(each, highlight=False)
+    hosts = Situation(os.environ).decision.hosts
+    if hosts.where:
+        console.print(
+            f'\nHere, hosts = "{hosts.level}" in {plain(hosts.where)}:\n{HOSTS_MEAN[hosts.level]}.', soft_wrap=True
+        )
     console.print(
         "\nThat is the SHA-256 sum of the name in lower case, without user, password, port\n"
         "and path. It does not hide a name that can be guessed: whoever tries the names\n"

@@ -25,6 +25,12 @@ from launcher.home import Home
 from launcher.situation import Situation
 
 RECEIPTS_SHOWN = 3
+HOSTS_MEAN = {
+    "sha256": "the SHA-256 sum of each name is recorded",
+    "salted": "a sum of each name and a random key that stays here is recorded",
+    "count": "how many there are is recorded, and no sums of their names",
+    "off": "nothing is recorded",
+}
 
 
 def status(
@@ -140,12 +146,7 @@ def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _hosts(hosts: dict[str, Any]) -> str:
-    meaning = {
-        "sha256": "the SHA-256 sum of each name",
-        "salted": "a sum of each name and a random key that stays here",
-        "count": "how many there are, without their names' sums",
-        "off": "nothing",
-    }[hosts["level"]]
+    meaning = HOSTS_MEAN[hosts["level"]]
     return f"{meaning} ({hosts['where']})" if hosts["where"] else meaning
 
 

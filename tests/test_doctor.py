@@ -1,0 +1,156 @@
+"""What `doctor` finds, says, and does not do."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support.daemons import tinyproxy
+from tests.support.homes import Home
+from tests.support.mounts import run_with, system_policy
+from tests.support.programs import Launcher, Program
+from tests.support.servers import Collector, Silence
+
+
+@pytest.fixture
+def healthy(home: Home, launcher: Launcher, chef_run: Program) -> Home:
+    """A home in which nothing stands in the way."""
+    home.has_waiting("web01")
+    (home.path / ".bashrc").write_text("alias chef-run='chef-run-launcher exec'\n")
+    return home
+
+
+def examine(launcher: Launcher, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
+    """Its exit code, and what it says: state and words, by what it looked at."""
+    done = launcher.run("doctor", "--json", *options)
+    assert done.stderr == b""
+    return done.returncode, {each["what"]: (each["state"], each["says"]) for each in json.loads(done.stdout)}
+
+
+def test_where_nothing_stands_in_the_way_it_says_so(healthy: Home, launcher: Launcher, collector: Collector) -> None:
+    code, found = examine(launcher)
+    assert code == 0
+    assert {what: state for what, (state, _) in found.items()} == dict.fromkeys(
+        ["in front", "chef-run", "telemetry", "config.toml", "folder", "endpoint", "proxy", "authorities"], "ok"
+    )
+    assert collector.requests == []
+
+
+def test_people_get_the_same_in_80_columns(healthy: Home, launcher: Launcher) -> None:
+    text = launcher.run("doctor").stdout.decode()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "ok      telemetry" in text
+
+
+def test_a_symlink_on_the_path_is_in_front_and_an_alias_in_a_comment_is_not(
+    healthy: Home, launcher: Launcher, tmp_path: Path
+) -> None:
+    (healthy.path / ".bashrc").write_text("# alias chef-run='chef-run-launcher exec'\n")
+    code, found = examine(launcher)
+    assert (code, found["in front"][0]) == (1, "problem")
+    assert "alias chef-run='chef-run-launcher exec'" in found["in front"][1]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
+    healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"
+    assert examine(launcher)[1]["in front"] == ("ok", f"{tmp_path / 'bin' / 'chef-run'} is the launcher")
+
+
+def test_a_chef_run_that_is_missing_or_the_launcher_itself_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    healthy.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
+    assert examine(launcher)[1]["chef-run"][0] == "problem"
+    healthy.env["CHEF_RUN_LAUNCHER_REAL"] = str(launcher.path)
+    code, found = examine(launcher)
+    assert code == 1
+    assert "which is the launcher itself" in found["chef-run"][1]
+
+
+def test_telemetry_that_is_off_is_no_problem(healthy: Home, launcher: Launcher) -> None:
+    healthy.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    code, found = examine(launcher)
+    assert (code, found["telemetry"]) == (0, ("note", "off: CHEF_TELEMETRY_OPT_OUT: set"))
+
+
+def test_a_config_toml_that_cannot_be_read_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    healthy.config.write_text("[telemetry")
+    code, found = examine(launcher)
+    assert (code, found["config.toml"][0]) == (1, "problem")
+    assert "repair it, or telemetry stays off" in found["config.toml"][1]
+
+
+def test_a_system_policy_that_others_can_write_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    mounts = system_policy("enabled = false", mode=0o666)
+    done = run_with(mounts, launcher.path, "doctor", "--json", env=healthy.env)
+    (finding,) = [each for each in json.loads(done.stdout) if each["what"] == "system policy"]
+    assert finding["state"] == "problem"
+    assert "must be owned by root" in finding["says"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to somebody else")
+def test_files_of_another_user_are_a_problem_with_what_to_do(healthy: Home, launcher: Launcher) -> None:
+    os.chown(healthy.sessions()[0], 1234, 1234)
+    code, found = examine(launcher)
+    assert (code, found["folder"][0]) == (1, "problem")
+    assert f"sudo chown -R 0 {healthy.workstation}" in found["folder"][1]
+
+
+def test_a_folder_that_others_may_write_to_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    healthy.telemetry.chmod(0o777)
+    code, found = examine(launcher)
+    assert (code, found["folder"]) == (1, ("problem", f"others may write to it: chmod go-w {healthy.telemetry}"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "what"),
+    [
+        ("CHEF_TELEMETRY_ENDPOINT", "http://s3cret@collector.example", "endpoint"),
+        ("HTTPS_PROXY", "socks5://s3cret@127.0.0.1", "proxy"),
+        ("SSL_CERT_FILE", "/nonexistent/authorities.pem", "authorities"),
+    ],
+)
+def test_settings_with_which_nothing_can_be_sent_are_problems_and_their_secrets_are_not_shown(
+    healthy: Home, launcher: Launcher, collector: Collector, variable: str, value: str, what: str
+) -> None:
+    healthy.env[variable] = value
+    code, found = examine(launcher, "--network")
+    assert (code, found[what][0]) == (1, "problem")
+    assert "s3cret" not in str(found)
+
+
+def test_the_handshake_is_made_only_when_asked_for_and_carries_no_data(
+    healthy: Home, launcher: Launcher, collector: Collector
+) -> None:
+    code, found = examine(launcher, "--network")
+    assert (code, found["network"]) == (0, ("ok", "the endpoint can be reached"))
+    assert collector.requests == []
+    assert collector.errors == []
+
+
+def test_a_handshake_with_somebody_else_is_a_problem(healthy: Home, launcher: Launcher, collector: Collector) -> None:
+    trustme.CA().cert_pem.write_to_path(healthy.env["SSL_CERT_FILE"])
+    code, found = examine(launcher, "--network")
+    assert (code, found["network"][0]) == (1, "problem")
+    assert found["network"][1].startswith("the certificate is not one that this machine trusts (")
+
+
+def test_an_endpoint_that_is_not_there_or_says_nothing_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (Connection refused)")
+    with Silence("https", accepts=True) as server:
+        healthy.env["CHEF_TELEMETRY_ENDPOINT"] = server.url
+        assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (no answer in time)")
+
+
+def test_the_handshake_goes_by_the_proxy(
+    healthy: Home, launcher: Launcher, collector: Collector, tmp_path: Path
+) -> None:
+    with tinyproxy(tmp_path, "BasicAuth me pass") as (port, log):
+        healthy.env["HTTPS_PROXY"] = f"http://me:p%61ss@127.0.0.1:{port}"
+        code, found = examine(launcher, "--network")
+        assert (code, found["proxy"]) == (0, ("ok", f"http://127.0.0.1:{port}"))
+        healthy.env["HTTPS_PROXY"] = f"http://127.0.0.1:{port}"
+        assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (HTTP status 407)")
+    assert collector.url.removeprefix("https://") in log.read_text()
+    assert collector.requests == []
