@@ -226,6 +226,15 @@ def status(demo: Demo) -> None:
     demo.manage("status")
 
 
+def verify_off(demo: Demo) -> None:
+    tell(
+        "8. Off is off",
+        "Who does not take our word for step 5 can watch: with telemetry off, the launcher does nothing but become "
+        "chef-run.",
+    )
+    check("it did", "PASS" in demo.manage("verify-off"))
+
+
 @contextmanager
 def collecting(log: Path) -> Iterator[str]:
     """A collector of our own, and its address. It ends with us, as its standard input does."""
@@ -253,6 +262,7 @@ def main() -> int:
                 opted_out_run(demo)
                 flush(demo)
                 status(demo)
+                verify_off(demo)
             except Failed as failure:
                 print(f"\nNOT seen to work: {failure}")
                 return 1
