@@ -4,6 +4,7 @@ import os
 import sys
 
 if not __package__:
+    sys.dont_write_bytecode = True  # before the package can say so itself
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from launcher.entry import main

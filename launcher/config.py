@@ -74,8 +74,10 @@ def load_policy(path: str = POLICY) -> Config:
     """The system policy, if only root can have written it; else a missing one that tells why it does not count."""
     try:
         status = os.stat(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return Config(path, exists=False)
+    except OSError as error:
+        return Config(path, problem=f"cannot be read ({error.strerror})")
     if status.st_uid != 0 or status.st_mode & 0o022:
         return Config(path, exists=False, problem="ignored: it must be owned by root and not writable by others")
     return load(path)

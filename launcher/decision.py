@@ -9,7 +9,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
     from launcher.config import Config
 
@@ -88,7 +87,7 @@ def decide(
         _tightest([(policy, ""), *((each, "telemetry") for each in [policy, *configs])]),
         # An opt-out for this run touches nothing, also where telemetry is disabled besides.
         drops_stored=not any(source.off for source in this_run)
-        and (_says_false(policy.tables) or (config is not None and _says_false(config.tables))),
+        and (_says_false(policy, at_the_top=True) or (config is not None and _says_false(config, at_the_top=False))),
     )
 
 
@@ -151,10 +150,10 @@ def _disabled(name: str, config: Config, at_the_top: bool) -> Source | None:
     return None
 
 
-def _says_false(tables: Mapping[str, Any]) -> bool:
+def _says_false(config: Config, at_the_top: bool) -> bool:
     """Whether telemetry is disabled for good, in so many words."""
-    telemetry = tables.get("telemetry")
-    candidates = (tables, telemetry if isinstance(telemetry, dict) else {})
+    telemetry = config.tables.get("telemetry")
+    candidates = [telemetry if isinstance(telemetry, dict) else {}, *([config.tables] if at_the_top else [])]
     return any(table.get(key) is False for table in candidates for key in ("enabled", "enable"))
 
 

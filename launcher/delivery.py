@@ -88,7 +88,7 @@ def _deliver(
     waiting = spool.oldest_first(home)
     # One from the future was not stored by a run that is still going: the clock was set back.
     now = time.time()
-    eligible = [each for each in waiting if each[0] < stored_before or each[0] > now]
+    eligible = [path for stored, path in waiting if stored < stored_before or stored > now]
     with transport.connect(destination) as connection:
         attempt = _Attempt(home, destination, variables, held, until, tell, connection)
         stopped = attempt.send_all(eligible)
@@ -129,24 +129,24 @@ class _Attempt:
         self._tell = tell
         self._connection = connection
 
-    def send_all(self, stored: Iterable[tuple[float, str]]) -> Outcome | None:
-        """Send the sessions in these files, each with when it was stored.
+    def send_all(self, paths: Iterable[str]) -> Outcome | None:
+        """Send the sessions in these files.
 
         Returns what kept it from doing all there was to do; None if nothing did.
 
         Raises OSError as soon as a receipt cannot be written, or a session that has arrived not be removed.
         """
-        for batch in encode.batches(self._read(stored), self._destination.format, lambda waiting: waiting.record):
+        for batch in encode.batches(self._read(paths), self._destination.format, lambda waiting: waiting.record):
             stopped = self._send(batch)
             if stopped:
                 return stopped
         return Outcome(Result.LATER, "what is to be put aside in rejected/ cannot be") if self._stuck else None
 
-    def _read(self, stored: Iterable[tuple[float, str]]) -> Iterator[_Waiting]:
+    def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
         """What these files hold, each read when it is about to be sent."""
-        for moment, path in stored:
+        for path in paths:
             try:
-                yield _Waiting(path, as_sent(spool.read(path), moment, self._home, self._hosts))
+                yield _Waiting(path, as_sent(spool.read(path), self._home, self._hosts))
             except (session.InvalidSession, files.NotARegularFile):
                 self._put_aside(path)
             except OSError:

@@ -52,7 +52,11 @@ def choose(variables: Mapping[str, str], config: Config | None, policy: Config, 
     if config and ca_file:
         ca_file = os.path.join(os.path.dirname(config.path), os.path.expanduser(ca_file))
     url, problem = _checked(url)
-    return Endpoint(url, named_by, format, ca_file, problem)
+    # What is meant by a value that is no text cannot be known; nothing goes out on a guess.
+    for key in ("endpoint", "format", "ca_file") if config else ():
+        if config and config.get("telemetry", key) is not None and not config.text("telemetry", key):
+            problem, named_by = f"[telemetry] {key} is no text", config.where("telemetry", key)
+    return Endpoint("" if problem else url, named_by, format, ca_file, problem)
 
 
 def _checked(text: str) -> tuple[str, str | None]:

@@ -1,11 +1,11 @@
 """The random key that `hosts = "salted"` puts into the sums of host names. It never leaves this machine.
 
-There is one while sessions are recorded that way, and a new one each time that it is begun anew: what was stored before
-the key was made has sums without it.
+It is made by the first run that needs it, and stays until the installation id is changed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 
 from launcher import files
@@ -27,22 +27,16 @@ def read(home: Home) -> bytes | None:
 
 
 def ensure(home: Home) -> bytes:
-    """The key; made if there is none. Of many processes that make one at once, one wins. Raises OSError."""
+    """The key; made if there is none that can be used. Of many at once, one makes it. Raises OSError."""
+    if read(home) is None:
+        files.remove(home.hosts_key)
     files.create_once(home.hosts_key, os.urandom(LENGTH))
     key = read(home)
     if key is None:
-        raise OSError("not a key")
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     return key
 
 
-def made(home: Home) -> float:
-    """When the key was made, in seconds since the epoch; infinity if there is none."""
-    try:
-        return os.lstat(home.hosts_key).st_mtime
-    except OSError:
-        return float("inf")
-
-
 def forget(home: Home) -> None:
-    """Remove the key: from now on, sums are recorded without it."""
+    """Remove the key: who sees the sums of a later one cannot tell that they are of the same hosts."""
     files.remove(home.hosts_key)

@@ -33,9 +33,9 @@ def _obstacle(situation: Situation, destination: Endpoint | None) -> str | None:
     return None
 
 
-def as_sent(record: Session, stored: float, home: Home, hosts: str) -> Session:
-    """The part of a session, stored at that moment, that may leave at the level `hosts`, whatever it was before."""
-    return session.tightened(record, hosts, salted=stored >= hosts_key.made(home))
+def as_sent(record: Session, home: Home, hosts: str) -> Session:
+    """The part of a session that may leave at the level `hosts`, whatever it was when it was stored."""
+    return session.tightened(record, hosts, salted=session.is_salted(record, hosts_key.read(home)))
 
 
 def utc_day() -> str:

@@ -56,6 +56,10 @@ class Recording:
         from launcher import hosts_key, installation_id, session
 
         ended = time.time()
+        # Asked again: who turned telemetry off while chef-run ran meant this run too.
+        decided = self._situation.again(self._words).decision
+        if not decided.on:
+            return False
         platforms = observe.platforms(
             self._targets,
             payload.adopt(
@@ -66,10 +70,8 @@ class Recording:
         )
         files.make_folder(self.home.folder)
         files.make_folder(self.home.telemetry)
-        hosts = self._situation.decision.hosts.level
+        hosts = decided.hosts.level
         key = hosts_key.ensure(self.home) if hosts == "salted" else b""
-        if hosts == "sha256":
-            hosts_key.forget(self.home)
         record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms, hosts, key)
         try:
             content = session.to_bytes(record)

@@ -44,12 +44,12 @@ def build(
     """
     record = {
         "schema": 1,
-        "id": new_id(),
+        "id": new_id(key if hosts == "salted" else b""),
         "installation_id": installation_id,
         "command": "chef-run",
         "host": {"os": host["os"], "version": host["version"]},
         "targets": [
-            {"hostname_sha256": _sum(target, hosts, key), "transport": target.transport, "os": platform}
+            {"hostname_sha256": sum_of(target, hosts, key), "transport": target.transport, "os": platform}
             for target, platform in zip(targets, platforms)
         ],
     }
@@ -66,7 +66,8 @@ def tightened(record: Session, hosts: str, *, salted: bool) -> Session:
     return record
 
 
-def _sum(target: Target, hosts: str, key: bytes) -> str:
+def sum_of(target: Target, hosts: str, key: bytes) -> str:
+    """The sum that is recorded in the place of a target's name."""
     if hosts != "salted":
         return target.sha256
     import hashlib
@@ -74,13 +75,30 @@ def _sum(target: Target, hosts: str, key: bytes) -> str:
     return hashlib.sha256(key + bytes.fromhex(target.sha256)).hexdigest()
 
 
-def new_id() -> str:
-    """A random UUID, version 4 (RFC 9562). Made here because the uuid module costs more than a run may."""
+def new_id(key: bytes = b"") -> str:
+    """A random UUID, version 4 (RFC 9562). Made here because the uuid module costs more than a run may.
+
+    With a key, its last six bytes are a mark that only who has the key can tell from random ones: see `is_salted`.
+    """
     digits = bytearray(os.urandom(16))
     digits[6] = digits[6] & 0x0F | 0x40
     digits[8] = digits[8] & 0x3F | 0x80
+    if key:
+        digits[10:] = _mark(key, bytes(digits[:10]))
     text = digits.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def is_salted(record: Session, key: bytes | None) -> bool:
+    """Whether this key is in the sums of a record: told by its id, since it has no field for it, and needs none."""
+    digits = bytes.fromhex(record["id"].replace("-", ""))
+    return key is not None and digits[10:] == _mark(key, digits[:10])
+
+
+def _mark(key: bytes, beginning: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(key + beginning).digest()[:6]
 
 
 def check(record: object) -> Session:

@@ -36,6 +36,10 @@ class Situation:
             has_endpoint=self.profile.endpoint is not None,
         )
 
+    def again(self, words: Sequence[str]) -> Situation:
+        """The same as it is now: everything read once more."""
+        return Situation(self.variables, words)
+
     @property
     def inherits_terminal(self) -> bool:
         """Whether chef-run is to get the terminal itself instead of a second one: [launcher] terminal = "inherit"."""

@@ -89,6 +89,16 @@ def remove(paths: Iterable[str]) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
+def left(home: Home) -> list[str]:
+    """What is there of waiting and rejected sessions; a folder that cannot be looked into counts."""
+    found = []
+    for folder in (home.telemetry, home.rejected):
+        if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+            found.append(folder)
+        found += [entry.path for entry in _sessions(folder, home)]
+    return found
+
+
 def reject(home: Home, path: str) -> None:
     """Put a session that will never be accepted out of the way, where it can still be looked at.
 
@@ -162,7 +172,7 @@ def _files(folder: str, home: Home, is_meant: Callable[[str], bool]) -> Iterator
 
 
 def _is_unfinished(name: str) -> bool:
-    return name.startswith("." + _PREFIX) and files.is_temporary_name(name)
+    return name.startswith(("." + _PREFIX, ".receipts.")) and files.is_temporary_name(name)
 
 
 def _is_session_name(name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import MutableMapping
 
 import tomlkit
@@ -25,33 +26,69 @@ def set_enabled(home: Home, enabled: bool) -> bool:
     """Have [telemetry] enabled say so; False if the file does not have to be changed for that.
 
     Both spellings, `enabled` and `enable`, are set where they stand. All of the file is replaced at once, its mode
-    kept; a symlink is written through. Raises Unchangeable, OSError.
+    and owner kept; a symlink is written through. Raises Unchangeable, OSError.
     """
     path = os.path.realpath(home.config)
-    try:
-        old, mode = files.read(path, config.LIMIT), stat.S_IMODE(os.stat(path).st_mode)
-    except FileNotFoundError:
-        old, mode = b"", 0o600
-    except files.NotARegularFile as error:
-        raise Unchangeable(error.strerror) from None
-    new = _with_enabled(old, enabled)
-    if new == old:
-        return False
+    while True:
+        before = _status(path)
+        try:
+            old = files.read(path, config.LIMIT) if before else b""
+        except files.NotARegularFile as error:
+            raise Unchangeable(error.strerror) from None
+        new = _with_enabled(old, enabled)
+        if new == old:
+            return False
+        if _replaced(home, path, before, new):
+            return True
+
+
+def _replaced(home: Home, path: str, before: os.stat_result | None, new: bytes) -> bool:
+    """Put the new content in the place of what was there; False if another program has written there meanwhile."""
     files.make_folder(home.folder)
     temporary = files.temporary_name(path)
-    # Durable: people take it that what they have turned off stays off.
+    # Durable, and before the last look: the disk may take its time, and people take it that what is off stays off.
     files.create(temporary, new, durable=True)
     try:
-        os.chmod(temporary, mode)
+        if before:
+            os.chmod(temporary, stat.S_IMODE(before.st_mode))
+            _give(temporary, before)
+        if _version(_status(path)) != _version(before):
+            return False
         os.replace(temporary, path)
-    except BaseException:
+        return True
+    finally:
         files.remove(temporary)
-        raise
-    return True
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _version(status: os.stat_result | None) -> tuple[int, ...] | None:
+    return status and (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+if sys.platform == "win32":
+
+    def _give(path: str, owner: os.stat_result) -> None:
+        """Nothing: it belongs to who made it."""
+
+else:
+
+    def _give(path: str, owner: os.stat_result) -> None:
+        """Have it belong to whom the old one belonged. Raises Unchangeable."""
+        try:
+            os.chown(path, owner.st_uid, owner.st_gid)
+        except PermissionError:
+            raise Unchangeable("it belongs to another user") from None
 
 
 def _with_enabled(old: bytes, enabled: bool) -> bytes:
     try:
+        toml.parse(old)
         document = tomlkit.parse(old.decode())
     except (TOMLKitError, ValueError):
         raise Unchangeable("it is not valid TOML, and telemetry is off for as long as that is so") from None
@@ -71,6 +108,8 @@ def _with_enabled(old: bytes, enabled: bool) -> bytes:
     for key in keys:
         telemetry[key] = enabled
     new = tomlkit.dumps(document).encode()
+    if old.count(b"\n") == old.count(b"\r\n") > 0:
+        new = new.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     _make_sure(new, old, enabled)
     return new
 

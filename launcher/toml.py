@@ -30,6 +30,8 @@ def parse(data: bytes) -> Table:
 
 def line_of(text: str, table: str, key: str) -> int | None:
     """The line on which `key` of [table] stands, counted from 1; None where that is not plain to see. For people."""
+    if '"""' in text or "'''" in text:
+        return None
     current = ""
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()

@@ -21,6 +21,7 @@ def context(endpoint: Endpoint) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=endpoint.ca_file)
         if named and not endpoint.ca_file:
             context.load_verify_locations(cafile=named)  # which tells, where the default keeps silent
-    except OSError as error:
-        raise Unusable(f"{setting} holds no certificates that can be used ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # the latter, for a path that can be none
+        reason = getattr(error, "strerror", None) or "no path"
+        raise Unusable(f"{setting} holds no certificates that can be used ({reason})") from None
     return context

@@ -19,29 +19,35 @@ BECAME = "became"
 # What touches the network, the disk or another process. Reading is no offence: a run must read what turns it off.
 _NETWORK = ("socket.", "ssl.", "http.", "urllib.", "ftplib.", "smtplib.")
 _PROCESSES = (
-    "subprocess.Popen",
+    "subprocess.",
     "os.fork",
-    "os.forkpty",
     "os.posix_spawn",
     "os.spawn",
     "os.system",
     "os.kill",
-    "pty.spawn",
+    "pty.",
+    "signal.pthread_kill",
 )
 _WRITES = (
-    "os.chmod",
-    "os.chown",
+    "os.ch",  # chmod, chown, chflags
     "os.link",
+    "os.lockf",
     "os.mkdir",
     "os.remove",
     "os.rename",
     "os.rmdir",
+    "os.setxattr",
     "os.symlink",
     "os.truncate",
     "os.utime",
+    "fcntl.flock",
+    "fcntl.lockf",
     "shutil.",
+    "sqlite3.",
     "tempfile.",
 )
+# What these do is not all audited: to load them is to be able to.
+_MODULES = {"_ctypes", "_posixsubprocess", "_socket", "_sqlite3", "ctypes", "socket", "sqlite3", "subprocess"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -59,9 +65,9 @@ def main() -> None:
             _report(BECAME, _subject(arguments))
             os._exit(0)
 
+    sys.addaudithook(watch)
     from launcher.entry import main
 
-    sys.addaudithook(watch)
     main()
 
 
@@ -70,8 +76,10 @@ def _offence(event: str, arguments: tuple[Any, ...]) -> str | None:
         return f"network: {event}"
     if event.startswith(_PROCESSES):
         return f"process: {event}"
-    if event.startswith(_WRITES):
+    if event.startswith(_WRITES) and event != "os.chdir":
         return f"file: {event}"
+    if event == "import" and arguments[0] in _MODULES:
+        return "module: loaded"
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
         return "file: opened to be written"
     return None

@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -15,7 +17,8 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher import switch, toml
+from launcher import files, switch, toml
+from launcher.home import Home as Layout
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
@@ -34,6 +37,10 @@ CHANGES = {
     "both spellings": ("[telemetry]\nenable=true\nenabled=1\n", "[telemetry]\nenable=false\nenabled=false\n"),
     "a dotted key": ("telemetry.enabled = true\n[log]\n", "telemetry.enabled = false\n[log]\n"),
     "an inline table": ("telemetry = {enabled = true} # x\n", "telemetry = {enabled = false} # x\n"),
+    "other tables, with line ends of their own": (
+        "[log]\r\na = 1\r\n",
+        "[log]\r\na = 1\r\n\r\n[telemetry]\r\nenabled = false\r\n",
+    ),
     "an array over lines": (
         '[cookbook]\npaths = [\n  "/a", # one\n]\n',
         '[cookbook]\npaths = [\n  "/a", # one\n]\n\n[telemetry]\nenabled = false\n',
@@ -153,9 +160,10 @@ def test_enable_in_a_fresh_home_leaves_nothing(home: Home, launcher: Launcher) -
         (b"[telemetry", "it is not valid TOML, and telemetry is off for as long as that is so"),
         (b"\xff", "it is not valid TOML"),
         (b"telemetry = 3\n", "telemetry is not a table in it"),
+        (b"telemetry = {\n a = 1\n}\n", "it is not valid TOML"),
         (b"x" * (1 << 21), "larger than"),
     ],
-    ids=["torn", "no UTF-8", "no table", "huge"],
+    ids=["torn", "no UTF-8", "no table", "newer TOML", "huge"],
 )
 @pytest.mark.parametrize("command", ["enable", "disable"])
 def test_a_config_toml_that_cannot_be_changed_is_left_alone_and_named(
@@ -206,8 +214,10 @@ def test_purge_asks_on_a_terminal(used: Home, launcher: Launcher, answer: str, l
     assert len(used.sessions()) == left
 
 
-def test_purge_deletes_nothing_where_there_is_nobody_to_ask(used: Home, launcher: Launcher) -> None:
-    done = launcher.run("purge")
+@pytest.mark.parametrize("stdin", ["</dev/null", "<&-"])
+def test_purge_deletes_nothing_where_there_is_nobody_to_ask(used: Home, launcher: Launcher, stdin: str) -> None:
+    command = ["sh", "-c", f'"$0" purge {stdin}', str(launcher.path)]
+    done = subprocess.run(command, env=used.env, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes\n"
     assert len(used.sessions()) == 2
@@ -237,7 +247,8 @@ def test_explain_hash_shows_what_is_recorded_of_a_target(launcher: Launcher, hos
     assert done.stdout.decode().splitlines()[0] == sum
     assert b"It does not hide a name that can be guessed" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert json.loads(launcher.run("explain-hash", "--json", host).stdout) == [{"hostname_sha256": sum}]
+    report = json.loads(launcher.run("explain-hash", "--json", host).stdout)
+    assert report == {"hosts": "sha256", "hostname_sha256": [sum]}
 
 
 def test_explain_hash_of_what_is_no_target_says_so(launcher: Launcher) -> None:
@@ -246,7 +257,67 @@ def test_explain_hash_of_what_is_no_target_says_so(launcher: Launcher) -> None:
     assert done.stderr == b"chef-run-launcher: chef-run would not take that for a target\n"
 
 
-def test_explain_hash_says_where_something_else_is_recorded_here(home: Home, launcher: Launcher) -> None:
-    home.use('[telemetry]\nhosts = "count"\n')
+@pytest.mark.parametrize("level", ["salted", "count", "off"])
+def test_explain_hash_shows_what_is_recorded_here_and_nothing_else(used: Home, launcher: Launcher, level: str) -> None:
+    used.config.write_text(f'[telemetry]\nhosts = "{level}"\n')
+    plain = hashlib.sha256(b"web01").hexdigest()
     text = launcher.run("explain-hash", "web01").stdout.decode()
-    assert f'hosts = "count" in {home.config}:2:\nhow many there are is recorded' in text
+    assert plain not in text
+    assert f'hosts = "{level}" in {used.config}:2.' in text
+    launcher.exec("web01", "directory", "/tmp/foo")
+    recorded = [
+        target.get("hostname_sha256")
+        for target in json.loads(max(used.sessions(), key=lambda path: path.stat().st_mtime).read_text())["targets"]
+    ]
+    shown = json.loads(launcher.run("explain-hash", "--json", "web01").stdout)
+    assert shown == {"hosts": level, "hostname_sha256": [each for each in recorded if each]}
+
+
+def test_a_run_that_is_under_way_when_telemetry_is_disabled_is_not_recorded(
+    used: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.write_text("#!/bin/sh\necho; read go\n")
+    run = launcher.start("exec", "web03", "a", "b", stdin=subprocess.PIPE)
+    assert run.stdout
+    run.stdout.read(1)
+    launcher.run("disable")
+    run.communicate(b"go\n")
+    assert run.returncode == 0
+    assert used.sessions() == []
+
+
+def test_a_save_by_another_program_meanwhile_is_not_lost(used: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = files.create
+
+    def create_while_somebody_saves(path: str, content: bytes, **options: Any) -> None:
+        create(path, content, **options)
+        if "[chef]" not in used.config.read_text():
+            with open(used.config, "a") as file:
+                file.write("[chef]\n")
+
+    monkeypatch.setattr(files, "create", create_while_somebody_saves)
+    assert switch.set_enabled(Layout(str(used.path)), False)
+    assert used.config.read_text() == "[chef]\n\n[telemetry]\nenabled = false\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to somebody else")
+def test_config_toml_stays_whose_it_was(used: Home, launcher: Launcher) -> None:
+    os.chown(used.config, 1234, 1235)
+    assert launcher.run("disable").returncode == 0
+    assert (used.config.stat().st_uid, used.config.stat().st_gid) == (1234, 1235)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs chattr")
+def test_what_cannot_be_deleted_is_named_and_not_called_deleted(used: Home, launcher: Launcher) -> None:
+    (used.telemetry / "receipts.jsonl").mkdir()
+    done = launcher.run("purge", "--yes")
+    assert done.returncode == 1
+    assert f"not deleted: {used.telemetry / 'receipts.jsonl'} cannot be removed" in done.stderr.decode()
+
+
+def test_reset_id_takes_the_key_of_the_hosts_along(used: Home, launcher: Launcher) -> None:
+    used.config.write_text('[telemetry]\nhosts = "salted"\n')
+    launcher.exec("web01", "a", "b")
+    assert (used.telemetry / ".hosts-key").exists()
+    launcher.run("purge", "--yes", "--reset-id")
+    assert not (used.telemetry / ".hosts-key").exists()

@@ -107,6 +107,7 @@ def test_a_folder_that_others_may_write_to_is_a_problem(healthy: Home, launcher:
     ("variable", "value", "what"),
     [
         ("CHEF_TELEMETRY_ENDPOINT", "http://s3cret@collector.example", "endpoint"),
+        ("CHEF_TELEMETRY_ENDPOINT", "https://a..invalid", "network"),
         ("HTTPS_PROXY", "socks5://s3cret@127.0.0.1", "proxy"),
         ("SSL_CERT_FILE", "/nonexistent/authorities.pem", "authorities"),
     ],
@@ -154,3 +155,27 @@ def test_the_handshake_goes_by_the_proxy(
         assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (HTTP status 407)")
     assert collector.url.removeprefix("https://") in log.read_text()
     assert collector.requests == []
+
+
+@pytest.mark.parametrize("value", ["3", "[]", '"a\\u0000b"'])
+@pytest.mark.parametrize("key", ["ca_file", "endpoint", "format"])
+def test_a_setting_that_means_nothing_is_a_problem_and_nothing_is_sent_on_a_guess(
+    healthy: Home, launcher: Launcher, plain_collector: Collector, key: str, value: str
+) -> None:
+    del healthy.env["CHEF_TELEMETRY_ENDPOINT"]
+    healthy.config.write_text(
+        f'[telemetry]\nendpoint = "{plain_collector.url}"\n'.replace(
+            "endpoint", "x" if key == "endpoint" else "endpoint"
+        )
+        + f"{key} = {value}\n"
+    )
+    assert launcher.run("flush").returncode == 1
+    assert plain_collector.requests == []
+    code = examine(launcher)[0]
+    assert code == (0 if key == "format" and "u0000" in value else 1)
+
+
+def test_a_start_up_file_that_is_a_pipe_is_not_waited_for(healthy: Home, launcher: Launcher) -> None:
+    (healthy.path / ".bashrc").unlink()
+    os.mkfifo(healthy.path / ".bashrc")
+    assert examine(launcher)[1]["in front"][0] == "problem"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,20 @@ def test_the_system_policy_turns_it_off_for_good(
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     # A policy that does not parse may say anything: nothing is recorded, and nothing is thrown away.
     assert len(home.sessions()) == {"": 2, "enabled = [": 1}.get(policy, 0)
+
+
+def test_a_system_policy_that_may_not_be_looked_at_counts_as_off(
+    home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    if shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv, of util-linux")
+    mounts = system_policy("") + " && chmod 700 /etc/chef-workstation"
+    as_nobody = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]  # root without the rights of root
+    mounts += " && chown 1234 /etc/chef-workstation"
+    done = run_with(mounts, *as_nobody, launcher.path, "status", "--json", env=home.env)
+    report = json.loads(done.stdout)
+    assert not report["on"]
+    assert "cannot be read (Permission denied)" in report["reason"]
 
 
 def test_a_system_policy_that_others_can_write_does_not_count_and_status_says_so(

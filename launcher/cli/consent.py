@@ -16,7 +16,11 @@ def disable() -> None:
     """Disable telemetry for good, in config.toml. What waits is dropped unsent."""
     home = _set(enabled=False)
     dropped = spool.discard_all(home)
+    left = spool.oldest_first(home)
     console.print(f"Telemetry is disabled in {plain(home.config)}.")
+    if left:
+        errors.print(f"chef-run-launcher: not dropped: {plain(left[0][1])} cannot be removed; see `doctor`")
+        raise typer.Exit(1)
     console.print(f"{count(dropped, 'waiting session')} dropped unsent." if dropped else "No session was waiting.")
     if spool.rejected(home) or os.path.exists(home.receipts):
         console.print("`purge` deletes what was rejected, and the receipts of what was sent, too.")
@@ -25,7 +29,8 @@ def disable() -> None:
 def enable() -> None:
     """Enable telemetry again, where config.toml disables it. Whatever else turns it off still does."""
     home = _set(enabled=True)
-    console.print(f"Telemetry is enabled in {plain(home.config)}.")
+    says = "Telemetry is enabled in" if os.path.exists(home.config) else "Nothing disables telemetry in"
+    console.print(f"{says} {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
     if reason:
         console.print(f"It stays off all the same: {plain(reason.name)}: {plain(reason.says)}.")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from launcher import decision, proxy, real, trust
+from launcher import config, decision, files, proxy, real, trust
 from launcher.cli.output import console, facts, print_json
 from launcher.endpoint import Endpoint
 from launcher.home import Home
@@ -83,11 +83,13 @@ def _in_front(situation: Situation) -> Finding:
 
 
 def _mentions_us(path: str) -> bool:
+    """Whether a shell's start-up file has an alias, or has us make one."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return any("chef-run-launcher" in line and not line.lstrip().startswith("#") for line in file)
+        text = files.read(path, config.LIMIT, follow=True).decode("utf-8", "replace")
     except OSError:
         return False
+    lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]
+    return any(line.startswith(("alias chef-run", "eval", "chef-run-launcher shell-init")) for line in lines)
 
 
 def _chef_run(situation: Situation) -> Finding:
@@ -108,11 +110,11 @@ def _telemetry(situation: Situation) -> Finding:
 
 
 def _configs(situation: Situation) -> Iterator[Finding]:
-    config, policy = situation.config, situation.policy
-    if config and config.problem:
-        yield Finding("config.toml", PROBLEM, f"{config.path}: {config.problem}; repair it, or telemetry stays off")
-    elif config:
-        yield Finding("config.toml", OK, config.path if config.exists else f"{config.path}: no such file, nor needed")
+    ours, policy = situation.config, situation.policy
+    if ours and ours.problem:
+        yield Finding("config.toml", PROBLEM, f"{ours.path}: {ours.problem}; repair it, or telemetry stays off")
+    elif ours:
+        yield Finding("config.toml", OK, ours.path if ours.exists else f"{ours.path}: no such file, nor needed")
     if policy.problem:
         yield Finding("system policy", PROBLEM, f"{policy.path}: {policy.problem}")
 
@@ -200,6 +202,8 @@ def _handshake(destination: Endpoint, by: proxy.Proxy | None) -> str | None:
         return f"the certificate is not one that this machine trusts ({error.verify_message})"
     except OSError as error:
         return f"it cannot be reached ({proxy.refusal(error) or error.strerror or 'no answer in time'})"
+    except (http.client.HTTPException, UnicodeError):
+        return "it cannot be reached: its name is none, or the proxy does not speak HTTP"
     finally:
         connection.close()
     return None

@@ -1,13 +1,13 @@
 """`explain-hash`: what becomes of a host's name in a record."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
-from launcher import command_line
+from launcher import command_line, hosts_key, session
 from launcher.cli.output import console, errors, plain, print_json
-from launcher.cli.status import HOSTS_MEAN
+from launcher.home import Home
 from launcher.situation import Situation
 
 
@@ -20,20 +20,36 @@ def explain_hash(
     if not targets:
         errors.print("chef-run-launcher: chef-run would not take that for a target")
         raise typer.Exit(1)
-    sums = [target.sha256 for target in targets]
+    situation = Situation(os.environ)
+    hosts = situation.decision.hosts
+    sums = _sums(targets, hosts.level, situation.home)
     if as_json:
-        print_json([{"hostname_sha256": each} for each in sums])
+        print_json({"hosts": hosts.level, "hostname_sha256": sums})
         return
     for each in sums:
         console.out(each, highlight=False)
-    hosts = Situation(os.environ).decision.hosts
-    if hosts.where:
+    if hosts.level == "sha256":
         console.print(
-            f'\nHere, hosts = "{hosts.level}" in {plain(hosts.where)}:\n{HOSTS_MEAN[hosts.level]}.', soft_wrap=True
+            "\nThat is the SHA-256 sum of the name in lower case, without user, password, port\n"
+            "and path. It does not hide a name that can be guessed: whoever tries the names\n"
+            "that people give to hosts finds a short one in no time. Where that matters, set\n"
+            'hosts = "salted" in config.toml, or turn telemetry off.'
         )
-    console.print(
-        "\nThat is the SHA-256 sum of the name in lower case, without user, password, port\n"
-        "and path. It does not hide a name that can be guessed: whoever tries the names\n"
-        "that people give to hosts finds a short one in no time. Where that matters, turn\n"
-        "telemetry off, for these runs or for good."
-    )
+    elif hosts.level == "salted":
+        console.print(
+            ("\nThat is" if sums else "There is no key yet: the next run makes it. What is recorded then is")
+            + " the SHA-256 sum of a random key that stays here\n"
+            "and of the name's own sum. Who has not the key cannot guess."
+        )
+    else:
+        console.print("Nothing is recorded in its place.")
+    if hosts.where:
+        console.print(f'It is so because of hosts = "{hosts.level}" in {plain(hosts.where)}.', soft_wrap=True)
+
+
+def _sums(targets: list[command_line.Target], hosts: str, home: Optional[Home]) -> list[str]:
+    """What is recorded of these targets; nothing where that is so, or where there is no key yet."""
+    key = hosts_key.read(home) if home else None
+    if hosts in ("count", "off") or (hosts == "salted" and key is None):
+        return []
+    return [session.sum_of(target, hosts, key or b"") for target in targets]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from launcher import installation_id, receipts, spool
+from launcher import hosts_key, installation_id, receipts, spool
 from launcher.cli.output import console, count, errors, plain
 from launcher.home import Home
 from launcher.situation import Situation
@@ -18,7 +18,7 @@ def purge(
         bool, typer.Option("--reset-id", help="Put a new random installation id in the place of the old one, too.")
     ] = False,
 ) -> None:
-    """Delete all that is kept of earlier runs: waiting and rejected sessions, and the receipts of those sent."""
+    """Delete the waiting and the rejected sessions, and the receipts of those sent."""
     situation = Situation(os.environ)
     home = situation.home
     if home is None or situation.home_problem:
@@ -30,7 +30,12 @@ def purge(
     receipts.discard(home)
     console.print(f"Deleted {count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}, all receipts.")
     if reset_id:
+        hosts_key.forget(home)
         console.print(f"The installation id is now {installation_id.reset(home)}.")
+    left = spool.left(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
+    if left:
+        errors.print(f"chef-run-launcher: not deleted: {plain(left[0])} cannot be removed; see `doctor`")
+        raise typer.Exit(1)
 
 
 def _what(home: Home, reset_id: bool) -> str:
@@ -43,7 +48,7 @@ def _what(home: Home, reset_id: bool) -> str:
 
 def _ask(what: str) -> None:
     """Ends the command unless a person agrees."""
-    if not sys.stdin.isatty():
+    if not sys.stdin or not sys.stdin.isatty():
         errors.print("chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes")
         raise typer.Exit(1)
     if not typer.confirm(f"Delete {what}?", err=True):

@@ -100,7 +100,7 @@ def requests(situation: Situation, sessions: list[Stored]) -> Requests:
         errors.print(f"chef-run-launcher: the format {destination.format!r} is not known; see `flush`", markup=False)
         raise typer.Exit(1)
     home, level = situation.home, situation.decision.hosts.level
-    records = [as_sent(each.record, each.stored, home, level) for each in sessions] if home else []
+    records = [as_sent(each.record, home, level) for each in sessions] if home else []
     batches = encode.batches(records, destination.format, lambda record: record)
     return Requests(destination, [encode.encode(batch, destination.format, utc_day()) for batch in batches])
 
@@ -137,7 +137,7 @@ def _targets(record: Session) -> str:
 def _tree(each: Stored, home: Optional[Home]) -> Tree:
     record = each.record
     meaning = "the SHA-256 sum of a hostname you connected to"
-    if home and each.stored >= hosts_key.made(home):
+    if home and session.is_salted(record, hosts_key.read(home)):
         meaning += ", and of a key that stays here"
     tree = Tree(f"[bold]session[/], stored {moment(each.stored)}")
     _leaf(tree, "id", record["id"], "a random number, so that a session that arrives twice counts once")

@@ -139,9 +139,12 @@ def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What was asked, with a mark at each that says off."""
     rows = []
     for source in sources:
-        line = source["where"].rpartition(":")[2]
-        at = f" (line {line})" if line.isdigit() else ""
-        rows.append((("* " if source["off"] else "  ") + source["name"], source["says"] + at))
+        path = source["where"].rpartition(":")[0] if source["where"][-1:].isdigit() else source["where"]
+        # The path goes where lines may be folded.
+        name, says = source["name"], source["says"]
+        if name.endswith(f" {path}"):
+            name, says = name.removesuffix(f" {path}"), f"{says} ({source['where']})"
+        rows.append((("* " if source["off"] else "  ") + name, says))
     return rows
 
 

@@ -12,8 +12,10 @@ import typer
 
 from launcher import watched
 from launcher.cli.output import console, errors, plain, print_json
+from launcher.cli.status import chef_run
 from launcher.decision import OPT_OUT
 from launcher.entry import DRY_RUN
+from launcher.situation import Situation
 
 SECONDS = 30  # that a run may take to become chef-run
 
@@ -23,15 +25,17 @@ def verify_off(
 ) -> None:
     """Watch a run with telemetry off: that it opens no socket, writes no file and starts no process of ours.
 
-    chef-run itself is not run. Exits with 0 only if there was nothing to be seen.
+    It is watched by Python's own audit hooks (PEP 578), and chef-run itself is not run. Exits with 0 only if there was
+    nothing to be seen. What Python does not audit, such as making a FIFO, strace shows from outside.
     """
+    wanted = chef_run(Situation(os.environ))
+    if wanted["path"] is None:
+        errors.print(f"chef-run-launcher: nothing was verified: {plain(wanted['problem'] or '')}")
+        raise typer.Exit(1)
     seen = _watch()
     became = [subject for what, subject in seen if what == watched.BECAME]
     offences = [(what, subject) for what, subject in seen if what != watched.BECAME]
-    if not became and not offences:
-        errors.print("chef-run-launcher: nothing was verified: there is no chef-run to become; see `status`")
-        raise typer.Exit(1)
-    passed = bool(became) and not offences
+    passed = became == [wanted["path"]] and not offences
     if as_json:
         print_json(
             {
@@ -58,7 +62,7 @@ def _watch() -> list[tuple[str, str]]:
     variables.pop(DRY_RUN, None)
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", watched.__file__, "exec", "--version"],
+            [sys.executable, "-B", "-I", "-S", watched.__file__, "exec", "--version"],
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -69,4 +73,12 @@ def _watch() -> list[tuple[str, str]]:
     except subprocess.TimeoutExpired:
         errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {SECONDS} s")
         raise typer.Exit(1) from None
-    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    return [_parsed(line) for line in done.stdout.splitlines()]
+
+
+def _parsed(line: bytes) -> tuple[str, str]:
+    try:
+        what, subject = json.loads(line)
+    except (ValueError, TypeError):
+        return "output: printed by the launcher", ""
+    return what, subject
