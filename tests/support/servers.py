@@ -71,6 +71,7 @@ class Collector(socketserver.ThreadingTCPServer):
     def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, 0), _Handler)
+        self.socket.setblocking(False)  # a client that is gone again by the time that it would be accepted
         self.tls = tls
         self.url = url_of(self.socket, tls is not None)
         self.requests: list[Request] = []
@@ -84,11 +85,16 @@ class Collector(socketserver.ThreadingTCPServer):
         wait_until(lambda: len(self.requests) >= count, f"{count} requests; there are {len(self.requests)}")
         return self.requests
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = super().get_request()
-        if self.tls:
-            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        return connection, address
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread, and so is TLS: nothing that a client does holds up the one that accepts."""
+        if not self.tls:
+            super().finish_request(request, client_address)
+            return
+        secured = self.tls.wrap_socket(request, server_side=True)
+        try:
+            super().finish_request(secured, client_address)
+        finally:
+            self.shutdown_request(secured)
 
     def handle_error(self, request: object, client_address: object) -> None:
         self.errors.append(sys.exc_info()[1])
