@@ -1,13 +1,11 @@
 """`doctor`: what stands in the way of running chef-run, of recording, and of delivery; and what to do about it."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import shutil
 import sys
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 import typer
@@ -178,7 +176,7 @@ def _way(destination: Endpoint, network: bool) -> Iterator[Finding]:
         yield Finding("network", PROBLEM if met else OK, met or "the endpoint can be reached")
 
 
-def _handshake(destination: Endpoint, by: proxy.Proxy | None) -> str | None:
+def _handshake(destination: Endpoint, by: Optional[proxy.Proxy]) -> Optional[str]:
     """Connect to the endpoint, and hang up: what went wrong, if something did."""
     import base64
     import ssl

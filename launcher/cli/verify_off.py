@@ -1,7 +1,5 @@
 """`verify-off`: see for yourself that off is off."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
