@@ -32,9 +32,19 @@ def main() -> NoReturn:
 
         sender.main(words[1])
         sys.exit()
+    if words[:1] == ["shell-init"] and len(words) == 2:
+        _shell_init(words[1])
     from launcher.cli import app
 
     _manage(app)
+
+
+def _shell_init(shell: str) -> None:
+    """Print the text for this shell, and end; return if there is none. Every new shell waits for it: no typer here."""
+    from launcher import shell_init
+
+    if shell in shell_init.SHELLS:
+        _manage(lambda: shell_init.show(shell))
 
 
 def _manage(command: Callable[[], object]) -> NoReturn:

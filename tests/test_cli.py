@@ -43,7 +43,7 @@ def test_what_is_not_understood_is_exit_code_2(launcher: Launcher, arguments: li
 
 def test_help_names_every_command(launcher: Launcher) -> None:
     text = launcher.run("--help").stdout
-    names = "exec dry-run status show flush enable disable purge verify-off doctor explain-hash --version"
+    names = "exec dry-run status show flush enable disable purge verify-off doctor explain-hash shell-init --version"
     for command in names.encode().split():
         assert command in text
 

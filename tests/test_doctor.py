@@ -52,7 +52,7 @@ def test_a_symlink_on_the_path_is_in_front_and_an_alias_in_a_comment_is_not(
     (healthy.path / ".bashrc").write_text("# alias chef-run='chef-run-launcher exec'\n")
     code, found = examine(launcher)
     assert (code, found["in front"][0]) == (1, "problem")
-    assert "alias chef-run='chef-run-launcher exec'" in found["in front"][1]
+    assert 'eval "$(chef-run-launcher shell-init bash)"' in found["in front"][1]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
     healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"

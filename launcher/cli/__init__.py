@@ -11,6 +11,7 @@ from launcher.cli.dry_run import dry_run
 from launcher.cli.explain_hash import explain_hash
 from launcher.cli.flush import flush
 from launcher.cli.purge import purge
+from launcher.cli.shell_init import shell_init
 from launcher.cli.show import show
 from launcher.cli.status import status
 from launcher.cli.verify_off import verify_off
@@ -70,5 +71,6 @@ for _name, _command in (
     ("verify-off", verify_off),
     ("doctor", doctor),
     ("explain-hash", explain_hash),
+    ("shell-init", shell_init),
 ):
     app.command(_name, epilog=EXIT_CODES)(_command)

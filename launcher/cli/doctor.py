@@ -75,19 +75,18 @@ def _in_front(situation: Situation) -> Finding:
         path = os.path.join(home, name)
         if home and _mentions_us(path):
             return Finding(what, OK, f"{path} speaks of it; `type chef-run` shows whether your shell has it")
-    return Finding(
-        what, PROBLEM, "chef-run is not the launcher: put alias chef-run='chef-run-launcher exec' into ~/.bashrc, say"
-    )
+    remedy = 'put eval "$(chef-run-launcher shell-init bash)" into ~/.bashrc, say'
+    return Finding(what, PROBLEM, f"chef-run is not the launcher: {remedy}")
 
 
 def _mentions_us(path: str) -> bool:
-    """Whether a shell's start-up file has an alias, or has us make one."""
+    """Whether a shell's start-up file has an alias, or has us make one. (fish: `… shell-init fish | source`.)"""
     try:
         text = files.read(path, config.LIMIT, follow=True).decode("utf-8", "replace")
     except OSError:
         return False
     lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]
-    return any(line.startswith(("alias chef-run", "eval", "chef-run-launcher shell-init")) for line in lines)
+    return any(line.startswith("alias chef-run") or ("shell-init" in line and line[0] != "#") for line in lines)
 
 
 def _chef_run(situation: Situation) -> Finding:
