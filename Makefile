@@ -1,16 +1,17 @@
 # Needs Python 3.11 or newer with pip, and make. Everything else is installed into .venv.
 PYTHON ?= python3
+INTERPRETER ?= $(PYTHON)
 VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test lint wheel demo clean
+.PHONY: install test test-pythons lint packages try-packages demo clean
 
 install: $(VENV)/.installed
 
 # --without-pip: Debian's Python has venv but not ensurepip; the pip that is there can serve any interpreter.
 $(VENV)/.dependencies: pyproject.toml
-	$(PYTHON) -m venv --clear --without-pip $(VENV)
+	$(INTERPRETER) -m venv --clear --without-pip $(VENV)
 	$(PIP) install --quiet '.[dev]'
 	@touch $@
 
@@ -22,6 +23,13 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 test: install
 	$(VENV)/bin/pytest $(ARGS)
 
+# The core of the suite on the oldest, the usual and the newest Python that it is for, those that this machine has.
+test-pythons:
+	for python in $$(scripts/pythons 9 11 13); do \
+	  version=$$($$python -c 'import sys; print("3.%d" % sys.version_info[1])') && echo "Python $$version" && \
+	  $(MAKE) INTERPRETER=$$python VENV=$(VENV)/$$version test ARGS="-m core" || exit 1; \
+	done
+
 lint: install
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -29,14 +37,25 @@ lint: install
 	$(VENV)/bin/mypy --platform darwin launcher
 	$(VENV)/bin/mypy --platform win32 launcher
 
-# The built wheel, in an environment where nothing else is: it must bring all that it needs.
-wheel: install
-	rm -rf build dist
-	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
-	$(PYTHON) -m venv --without-pip build/clean
-	$(PYTHON) -m pip --disable-pip-version-check --python build/clean/bin/python install --quiet dist/*.whl
-	build/clean/bin/chef-run-launcher --version
-	build/clean/bin/chef-run-launcher status >/dev/null
+# Of the same commit, what is built twice is the same.
+packages try-packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)
+
+packages: install
+	rm -rf dist
+	$(VENV)/bin/python -m hatchling build --directory dist
+	$(PYTHON) scripts/packaging/build
+
+# The wheel and the sdist, by pip and by pipx, where nothing else is: they must bring all that they need.
+try-packages: packages
+	rm -rf build && mkdir build
+	for file in dist/*.whl dist/chef_run_launcher-*.tar.gz; do \
+	  $(PYTHON) -m venv --clear --without-pip build/clean && \
+	  $(PYTHON) -m pip --disable-pip-version-check --python build/clean/bin/python install --quiet $$file && \
+	  build/clean/bin/chef-run-launcher --version && build/clean/bin/chef-run-launcher status >/dev/null || exit 1; \
+	done
+	! command -v pipx >/dev/null || { \
+	  export PIPX_HOME=$(CURDIR)/build/pipx PIPX_BIN_DIR=$(CURDIR)/build/bin && pipx install dist/*.whl && \
+	  build/bin/chef-run-launcher --version && build/bin/chef-run-launcher status >/dev/null; }
 
 demo: install
 	$(VENV)/bin/python scripts/demo.py

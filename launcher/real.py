@@ -17,6 +17,7 @@ NOT_EXECUTABLE = 126
 
 # What stands in the scripts that start us: pip's console script, and wrappers around the alias's command.
 _OUR_SCRIPTS = (b"from launcher.entry import", b"chef-run-launcher exec ", b"launcher/__main__.py exec ")
+_OUR_SHIM = b'launcher\\__main__.py" exec '  # on Windows
 
 
 class NoChefRun(Exception):
@@ -85,4 +86,4 @@ def is_launcher(path: str, launcher: str) -> bool:
             head = file.read(4096)
     except OSError:  # unreadable programs can be run all the same
         return False
-    return head[:2] == b"#!" and any(mark in head for mark in _OUR_SCRIPTS)
+    return (head[:2] == b"#!" and any(mark in head for mark in _OUR_SCRIPTS)) or _OUR_SHIM in head

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ def doctor(
 def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     yield _in_front(situation)
     yield _chef_run(situation)
+    yield from _speed()
     yield _telemetry(situation)
     yield from _configs(situation)
     yield from _folder(situation)
@@ -97,6 +99,15 @@ def _chef_run(situation: Situation) -> Finding:
     except real.NoChefRun as problem:
         return Finding("chef-run", PROBLEM, str(problem))
     return Finding("chef-run", OK, f"{path}, which is not the launcher itself")
+
+
+def _speed() -> Iterator[Finding]:
+    """What a run cannot mend itself: it writes no bytecode."""
+    compiled = config.__spec__.cached if config.__spec__ else None
+    if compiled and not os.path.exists(compiled):
+        library = os.path.dirname(os.path.dirname(os.path.abspath(config.__file__)))
+        remedy = f"{shlex.quote(sys.executable)} -m compileall -q {shlex.quote(library)}"
+        yield Finding("speed", NOTE, f"each run compiles the launcher: {remedy}")
 
 
 def _telemetry(situation: Situation) -> Finding:

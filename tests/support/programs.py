@@ -7,8 +7,19 @@ import sys
 from pathlib import Path
 
 import pexpect
+import pytest
 
 SECONDS = 30
+
+
+def python_with_pip() -> str:
+    """A Python that builds and installs: the tests' own environment has no pip. Skips the test where there is none."""
+    for name in ("python3", sys.executable, "/usr/bin/python3"):
+        script = "import sys, pip; print(sys.executable)"
+        done = subprocess.run([name, "-c", script], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout.strip()
+    pytest.skip("needs a python3 with pip")
 
 
 def install_as_chef_run(script: Path, folder: Path) -> Path:

@@ -1,0 +1,66 @@
+"""Packages, built once for all tests here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import launcher
+from tests.support.programs import python_with_pip
+
+SOURCE = Path(__file__).resolve().parents[2]
+NEXT_VERSION = "99.0.0"
+
+
+def build(source: Path, output: Path, *options: str, date: str = "1700000000") -> Path:
+    """Run the build of a source tree. Returns the folder of what it built."""
+    command = [python_with_pip(), str(source / "scripts" / "packaging" / "build"), f"--output={output}", *options]
+    env = {**os.environ, "SOURCE_DATE_EPOCH": date}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+def source_of_next_version(folder: Path) -> Path:
+    """The source as a later release will have it: another version, a module more and one less."""
+    for name in ("launcher", "scripts"):
+        shutil.copytree(SOURCE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    init = folder / "launcher" / "__init__.py"
+    init.write_text(init.read_text().replace(launcher.__version__, NEXT_VERSION))
+    (folder / "launcher" / "watched.py").rename(folder / "launcher" / "watching.py")
+    user = folder / "launcher" / "cli" / "verify_off.py"
+    user.write_text(user.read_text().replace("import watched", "import watching as watched"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the packages of this version."""
+    return build(SOURCE, tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def next_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the next version."""
+    folder = tmp_path_factory.mktemp("next")
+    return build(source_of_next_version(folder / "source"), folder / "dist", "deb", "rpm")
+
+
+@pytest.fixture(scope="session")
+def cinc_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of this version for Cinc."""
+    profile = SOURCE / "scripts" / "packaging" / "cinc.toml"
+    return build(SOURCE, tmp_path_factory.mktemp("cinc"), "deb", f"--profile={profile}")
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """The one file of this kind; skips the test where its tool was missing."""
+    found = list(folder.glob(pattern))
+    if not found:
+        pytest.skip(f"no {pattern} was built: its tool is not installed")
+    (one,) = found
+    return one

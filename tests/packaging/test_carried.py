@@ -1,0 +1,134 @@
+"""`scripts/install`, and the launcher that a Workstation carries by way of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import SOURCE
+from tests.support.homes import Home
+from tests.support.programs import python_with_pip
+
+PACKAGING = SOURCE / "scripts" / "packaging"
+CHEF_RUN = '#!/bin/sh\necho "the real one: $*"\n'
+
+
+@pytest.fixture
+def prefix(tmp_path: Path) -> Path:
+    """Where a Workstation is being laid out, whose chef-run is in bin; its Python is this one."""
+    prefix = tmp_path / "workstation"
+    for folder in ("bin", "embedded/bin"):
+        (prefix / folder).mkdir(parents=True)
+    (prefix / "bin" / "chef-run").write_text(CHEF_RUN)
+    (prefix / "bin" / "chef-run").chmod(0o755)
+    (prefix / "embedded" / "bin" / "python3").symlink_to(python_with_pip())
+    return prefix
+
+
+def install(*options: str, python: str = "") -> subprocess.CompletedProcess[str]:
+    command = [python or python_with_pip(), str(SOURCE / "scripts" / "install"), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def run(home: Home, *command: object) -> str:
+    done = subprocess.run(list(map(str, command)), env=home.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    return done.stdout
+
+
+def runs_what_it_carries(prefix: Path, home: Home) -> None:
+    """The launcher is in front, and runs the Workstation's own chef-run, however it is started."""
+    link = home.path / "chef-run"
+    link.symlink_to(prefix / "bin" / "chef-run")
+    alias = [prefix / "embedded/bin/python3", "-I", "-S", prefix / "lib/chef-run-launcher/launcher/__main__.py", "exec"]
+    starts: list[list[object]] = [[link], [prefix / "bin" / "chef-run-launcher", "exec"], [*alias]]
+    for number, start in enumerate(starts, 1):
+        assert run(home, *start, "web01", "package", "nginx") == "the real one: web01 package nginx\n"
+        assert len(home.sessions()) == number
+
+
+def test_an_omnibus_build_puts_it_in_front(prefix: Path, home: Home, tmp_path: Path) -> None:
+    ruby = shutil.which("ruby")
+    if ruby is None:
+        pytest.skip("needs ruby")
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "chef-run-launcher").symlink_to(SOURCE)
+    arguments = [PACKAGING / "omnibus" / "chef-run-launcher.rb", prefix, files]
+    done = subprocess.run([ruby, SOURCE / "tests/packaging/omnibus.rb", *arguments], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [b"python3", b"gems"]
+    runs_what_it_carries(prefix, home)
+
+
+def test_a_habitat_build_puts_it_in_front(prefix: Path, home: Home) -> None:
+    plan = f"""
+    set -eu
+    pkg_prefix='{prefix}'
+    pkg_path_for() {{ [ "$1" = core/python ] && echo '{prefix}/embedded'; }}
+    build_line() {{ :; }}
+    source '{PACKAGING}/habitat/chef-run-launcher.sh'
+    put_launcher_in_front
+    """
+    done = subprocess.run(["bash", "-c", plan], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    runs_what_it_carries(prefix, home)
+
+
+def test_what_it_installs_is_pure_python_compiled_and_for_everybody(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        assert install(f"--prefix={tmp_path / 'p'}").returncode == 0
+    finally:
+        os.umask(before)
+    library = tmp_path / "p" / "lib" / "chef-run-launcher"
+    kinds = {path.suffix for path in library.rglob("*") if path.is_file()}
+    assert not kinds & {".so", ".pyd", ".dll", ".pth"}
+    assert (library / "tomli" / "__init__.py").exists(), "Python 3.9 and 3.10 need it"
+    sources = list(library.rglob("*.py"))
+    assert len(sources) > 100
+    assert len(list(library.rglob("*.pyc"))) == len(sources)
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in (tmp_path / "p").rglob("*"))
+
+
+def test_every_python_that_it_supports_runs_it(tmp_path: Path, home: Home) -> None:
+    assert (
+        install(
+            f"--prefix={tmp_path / 'p'}",
+        ).returncode
+        == 0
+    )
+    main = tmp_path / "p" / "lib" / "chef-run-launcher" / "launcher" / "__main__.py"
+    pythons = [str(SOURCE / "scripts" / "pythons"), *map(str, range(9, 14))]
+    found = subprocess.run(pythons, capture_output=True, text=True, check=True).stdout.split()
+    home.config.parent.mkdir()
+    home.config.write_text("[cookbook]\nnames = [\n 'what only a TOML library reads' ]\n")
+    for python in {sys.executable, *found}:
+        assert run(home, python, "-I", "-S", main, "--version").startswith("chef-run-launcher ")
+        assert "config.toml" in run(home, python, "-I", "-S", main, "status")
+        run(home, python, "-I", "-S", main, "disable")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--prefix=relative"], "--prefix must be an absolute path"),
+        (["--prefix=/nonexistent", "--profile=/nonexistent.toml"], "there is no file /nonexistent.toml"),
+        ([], "--prefix"),
+    ],
+)
+def test_options_that_make_no_sense_are_named(options: list[str], says: str) -> None:
+    done = install(*options)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+def test_a_python_that_cannot_run_it_is_named(tmp_path: Path) -> None:
+    done = install(f"--prefix={tmp_path / 'p'}", "--python=/bin/false")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("install: /bin/false could not compile")

@@ -1,0 +1,219 @@
+"""The .deb and the .rpm beside Workstation's, in the hands of dpkg and rpm: who is in front, and what is left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import NEXT_VERSION, only
+from tests.support import workstation
+from tests.support.homes import NOBODY as NO_ENDPOINT
+from tests.support.roots import NOBODY, Root, layer
+
+COMMAND = "/usr/bin/chef-run"
+OURS = "/opt/chef-run-launcher/bin/chef-run-launcher"
+NAME = "chef-run-launcher"
+FLAVOURS = ("deb", "rpm")
+
+
+class Machine:
+    """A machine, and packages of one kind to put on it."""
+
+    def __init__(self, root: Root, kind: str, folder: Path, packages: Path, next_packages: Path) -> None:
+        self.root = root
+        self._kind = kind[:3]
+        pattern = f"*.{self._kind}"
+        self.launcher, self.next_launcher = only(packages, pattern), only(next_packages, pattern)
+        if self._kind == "deb":
+            self.workstation, self.next_workstation = (workstation.deb(folder, version) for version in ("1", "2"))
+        else:
+            red_hat = kind == "rpm"
+            self.workstation, self.next_workstation = (
+                workstation.rpm(folder, version, red_hat=red_hat) for version in ("1", "2")
+            )
+            root.run(*self._rpm, "-i", workstation.machine(folder))
+
+    _rpm = ("rpm", "--dbpath", "/var/lib/rpm")
+
+    def install(self, *packages: Path) -> None:
+        """Install them, or upgrade to them."""
+        self.root.run(*(["dpkg", "-i"] if self._kind == "deb" else [*self._rpm, "-U"]), *packages)
+
+    def remove(self, *names: str) -> None:
+        self.root.run(*(["dpkg", "-r"] if self._kind == "deb" else [*self._rpm, "-e"]), *names)
+
+    def purge(self, *names: str) -> None:
+        """Remove what removal has left; rpm knows no such difference."""
+        if self._kind == "deb":
+            self.root.run("dpkg", "-P", *names)
+
+    def python_is_another(self, folder: Path) -> None:
+        """Have it as after an upgrade of the distribution's python3."""
+        if self._kind == "deb":
+            self.root.run("dpkg-trigger", "--by-package=python3-minimal", "/usr/bin/python3")
+            self.root.run("dpkg", "--configure", "--pending")
+        else:
+            self.install(workstation.python(folder, "3.12"))
+
+    def chef_run(self) -> str:
+        """What somebody who is not root sees of a run."""
+        self.root.run("install", "-d", "-o", NOBODY, "-m", "700", "/home/operator")
+        env = {"HOME": "/home/operator", "CHEF_TELEMETRY_ENDPOINT": NO_ENDPOINT}
+        return self.root.run(COMMAND, "web01", "package", "nginx", user=NOBODY, env=env).stdout
+
+    def records(self) -> list[str]:
+        """The records that their runs have left."""
+        script = "cat /home/operator/.chef-workstation/telemetry/session-*.json"
+        return self.root.run("sh", "-c", script).stdout.split("\n}\n")[:-1]
+
+    def bytecode(self) -> int:
+        return len(self.root.run("find", "/opt", "-name", "*.pyc").stdout.split())
+
+
+@pytest.fixture(params=FLAVOURS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
+    for tool in ("dpkg-deb", "rpm", "rpmbuild"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool}")
+    with layer(tmp_path / "layer") as root:
+        yield Machine(root, request.param, tmp_path, packages, next_packages)
+
+
+def test_beside_workstation_it_is_in_front_and_removal_restores_what_was(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    before = machine.root.changes()
+    machine.install(machine.launcher)
+    assert machine.root.link(COMMAND) == OURS
+    assert machine.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
+    assert len(machine.records()) == 1
+    machine.root.run("rm", "-r", "/home/operator")
+    machine.remove(NAME)
+    assert machine.root.changes() == before
+    machine.purge(NAME)
+    assert machine.root.changes() == before
+
+
+def test_installed_before_workstation_it_is_in_front_all_the_same(machine: Machine) -> None:
+    machine.install(machine.launcher)
+    assert machine.root.link(COMMAND) == OURS
+    machine.install(machine.workstation)
+    assert machine.root.link(COMMAND) == OURS
+    assert machine.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
+    machine.remove(NAME)
+    assert machine.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
+
+
+def test_installed_along_with_workstation_it_is_in_front(machine: Machine) -> None:
+    machine.install(machine.launcher, machine.workstation)
+    assert machine.root.link(COMMAND) == OURS
+    assert machine.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
+
+
+def test_an_upgrade_of_the_launcher_leaves_it_in_front_and_nothing_of_the_old_one(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    before = machine.root.changes()
+    machine.install(machine.launcher)
+    machine.install(machine.next_launcher)
+    assert machine.root.link(COMMAND) == OURS
+    assert machine.root.run("chef-run-launcher", "--version").stdout == f"{NAME} {NEXT_VERSION}\n"
+    assert machine.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
+    assert not [path for path in machine.root.changes() if "watched." in path]
+    machine.root.run("rm", "-r", "/home/operator")
+    machine.remove(NAME)
+    machine.purge(NAME)
+    assert machine.root.changes() == before
+
+
+@pytest.mark.parametrize("first", ["workstation", "launcher"])
+@pytest.mark.parametrize("machine", [*FLAVOURS, "rpm of SUSE"], indirect=True)
+def test_upgrades_of_both_in_either_order_leave_it_in_front(machine: Machine, first: str) -> None:
+    machine.install(machine.workstation, machine.launcher)
+    upgrades = [machine.next_workstation, machine.next_launcher]
+    for package in upgrades if first == "workstation" else reversed(upgrades):
+        machine.install(package)
+    assert machine.root.link(COMMAND) == OURS
+    assert machine.chef_run() == "chef-run of chef-workstation 2: web01 package nginx\n"
+    machine.remove(NAME)
+    assert machine.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
+
+
+def test_without_workstation_it_says_what_is_missing_and_a_new_one_is_found(machine: Machine) -> None:
+    nothing = machine.root.changes()
+    machine.install(machine.workstation)
+    machine.install(machine.launcher)
+    machine.remove("chef-workstation")
+    done = machine.root.run(COMMAND, "web01", env={"CHEF_TELEMETRY_OPT_OUT": ""}, fails=True)
+    assert done.returncode == 127
+    assert "cannot find chef-run: install Chef Workstation" in done.stderr
+    machine.install(machine.next_workstation)
+    assert machine.chef_run() == "chef-run of chef-workstation 2: web01 package nginx\n"
+    machine.root.run("rm", "-r", "/home/operator")
+    machine.remove("chef-workstation")
+    machine.remove(NAME)
+    machine.purge(NAME, "chef-workstation")
+    assert machine.root.changes() == nothing
+
+
+@pytest.mark.parametrize("names", [("chef-workstation", NAME), (NAME, "chef-workstation")])
+def test_both_can_be_removed_at_once(machine: Machine, names: tuple[str, str]) -> None:
+    nothing = machine.root.changes()
+    machine.install(machine.workstation, machine.launcher)
+    machine.remove(*names)
+    machine.purge(*names)
+    assert machine.root.changes() == nothing
+
+
+def test_a_chef_run_of_the_administrators_own_comes_back_as_it_was(machine: Machine) -> None:
+    machine.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o750)
+    before = machine.root.changes()
+    machine.install(machine.launcher)
+    assert machine.root.link(COMMAND) == OURS
+    machine.remove(NAME)
+    assert machine.root.changes() == before
+
+
+def test_what_an_administrator_puts_in_its_place_stays_there(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    machine.install(machine.launcher)
+    machine.root.run("rm", COMMAND)
+    machine.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o755)
+    machine.remove(NAME)
+    assert machine.root.run(COMMAND).stdout == "my own\n"
+    assert not [path for path in machine.root.changes() if "distrib" in path]
+
+
+def test_it_is_compiled_for_the_systems_python_and_anew_for_another(machine: Machine, tmp_path: Path) -> None:
+    machine.install(machine.launcher)
+    compiled = machine.bytecode()
+    assert compiled > 100
+    machine.root.run("sh", "-c", "find /opt/chef-run-launcher -name '*.pyc' -delete")
+    machine.python_is_another(tmp_path)
+    assert machine.bytecode() == compiled
+    # Bytecode included, nobody but root can change it, and everybody can use it.
+    open_to_others = "find /opt/chef-run-launcher ! -type l ( -perm /022 -o ! -user root -o ! -perm -444 )"
+    assert machine.root.run(*open_to_others.split()).stdout == ""
+
+
+def test_python_settings_of_the_user_have_no_effect(machine: Machine) -> None:
+    machine.install(machine.workstation, machine.launcher)
+    for module in ("launcher", "typer", "os", "sitecustomize", "usercustomize"):
+        for folder in ("/evil", "/home/operator/.local/lib/python3.11/site-packages"):
+            machine.root.write(f"{folder}/{module}.py", "print('evil')\nraise SystemExit('evil')\n")
+    settings = {
+        "PYTHONPATH": "/evil",
+        "PYTHONSTARTUP": "/evil/os.py",
+        "PYTHONHOME": "/evil",
+        "PYTHONWARNINGS": "error",
+        "PYTHONVERBOSE": "1",
+        "PYTHONINSPECT": "1",
+        "HOME": "/home/operator",
+        "CHEF_TELEMETRY_OPT_OUT": "",
+    }
+    machine.root.run("chown", "-R", f"{NOBODY}:{NOBODY}", "/home/operator")
+    for command in ([COMMAND, "web01"], [NAME, "status"]):
+        done = machine.root.run(*command, user=NOBODY, env=settings)
+        assert "evil" not in done.stdout + done.stderr
+        assert done.stderr == ""
