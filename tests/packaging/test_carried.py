@@ -96,7 +96,7 @@ def test_what_it_installs_is_pure_python_compiled_and_for_everybody(tmp_path: Pa
     assert all(path.stat().st_mode & 0o444 == 0o444 for path in (tmp_path / "p").rglob("*"))
 
 
-def test_every_python_that_it_supports_runs_it(tmp_path: Path, home: Home) -> None:
+def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, home: Home) -> None:
     assert (
         install(
             f"--prefix={tmp_path / 'p'}",
@@ -104,12 +104,12 @@ def test_every_python_that_it_supports_runs_it(tmp_path: Path, home: Home) -> No
         == 0
     )
     main = tmp_path / "p" / "lib" / "chef-run-launcher" / "launcher" / "__main__.py"
-    pythons = [str(SOURCE / "scripts" / "pythons"), *map(str, range(9, 14))]
+    pythons = [str(SOURCE / "scripts" / "pythons"), "9", "13"]
     found = subprocess.run(pythons, capture_output=True, text=True, check=True).stdout.split()
     home.config.parent.mkdir()
     home.config.write_text("[cookbook]\nnames = [\n 'what only a TOML library reads' ]\n")
     for python in {sys.executable, *found}:
-        assert run(home, python, "-I", "-S", main, "--version").startswith("chef-run-launcher ")
+        assert "shell-init" in run(home, python, "-I", "-S", main, "--help")
         assert "config.toml" in run(home, python, "-I", "-S", main, "status")
         run(home, python, "-I", "-S", main, "disable")
 
