@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 
+from launcher.config_option import LOADING, abbreviates, folded, loaded_config
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,9 +43,6 @@ LETTERS = {letter: name for name, letter, _ in OPTIONS if letter}
 NAMES = {name: takes for name, _, takes in OPTIONS}
 NAMES.update(("no-" + name, FLAG) for name, _, takes in OPTIONS if takes is NEGATABLE)
 
-# Not the parser's: chef-run's start-up looks for these two as words of their own, wherever they stand.
-LOADING = ("-c", "--config-path")
-
 TRANSPORTS = ("ssh", "winrm")
 
 # chef-run's limit on what one name of the comma list may expand to.
@@ -53,8 +52,6 @@ LONGEST_RANGE_END = 255
 
 # `^` and `$` are ends of lines in Ruby too, and `.` is no newline.
 RANGE = r"(?m)^(.*)\[([^\W_]+):([^\W_]+)\](.*)"
-PREFIX = r"(?m)^(.+?)://(.*)"
-CREDENTIALS = r"(?m)^.*@(.*)"
 PROPERTY = r"(?m)^[A-Za-z0-9_]+=."
 RECIPE = r"(?ma)^[\w-]+(?:::[\w-]+)?$"
 URL = r"(?:([^:/?#]+):)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?"
@@ -78,36 +75,6 @@ class Target:
 
 class Refused(Exception):
     """chef-run refuses this command line. Carries no text: it would be text of the command line."""
-
-
-def config_files(arguments: Sequence[str]) -> list[str]:
-    """Every file that these arguments could mean by `-c`, `--config` or `--config-path`, each once.
-
-    More than the parser would take, on purpose: any of them that turns telemetry off does so. Abbreviations
-    count, also ambiguous ones, and so does a word after `--` or in the place of another option's value.
-    """
-    found: dict[str, None] = {}
-    for here, word in enumerate(arguments):
-        following = arguments[here + 1] if here + 1 < len(arguments) else ""
-        if word.startswith("--"):
-            given, equals, glued = _folded(word[2:])
-            if given and (_abbreviates(given, "config") or _abbreviates(given, "config-path")):
-                found[glued if equals else following] = None
-        elif word.startswith("-"):
-            bundle = word.lstrip("-vh")
-            if bundle.startswith("c"):
-                found[bundle[1:] or following] = None
-                found[bundle[1:].lstrip("=") or following] = None
-    found.pop("", None)
-    return list(found)
-
-
-def loaded_config(arguments: Sequence[str]) -> str | None:
-    """The file that chef-run loads in the place of the default config.toml; None where it loads that."""
-    for here, word in enumerate(arguments):
-        if word in LOADING:
-            return arguments[here + 1] if here + 1 < len(arguments) else None
-    return None
 
 
 def targets(
@@ -167,19 +134,13 @@ def parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[tuple[s
 
 def _long(word: str, words: Iterator[str]) -> tuple[str, str]:
     """`--name`, `--name value` or `--name=value`."""
-    given, equals, glued = _folded(word[2:])
+    given, equals, glued = folded(word[2:])
     name = _completed(given)
     if NAMES[name] is VALUE:
         return name, glued if equals else _following(words)
     if equals:
         raise Refused
     return name, ""
-
-
-def _folded(option: str) -> tuple[str, str, str]:
-    """Name, equals sign and value; a long name may have capitals, and `_` for `-`."""
-    given, equals, glued = option.partition("=")
-    return given.replace("_", "-").casefold(), equals, glued
 
 
 def _bundle(word: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
@@ -205,21 +166,11 @@ def _completed(given: str) -> str:
     """The name that `given` is short for: the shortest candidate, where all the others only go on from it."""
     if given in NAMES:
         return given
-    candidates = [name for name in NAMES if _abbreviates(given, name)]
+    candidates = [name for name in NAMES if abbreviates(given, name)]
     shortest = min(candidates, key=len, default="")
     if not shortest or not all(name.startswith(shortest) for name in candidates):
         raise Refused
     return shortest
-
-
-def _abbreviates(given: str, name: str) -> bool:
-    """Word by word, as OptionParser completes: `i-f` and `identity` are short for `identity-file`."""
-    words, full = given.split("-"), name.split("-")
-    return (
-        len(words) <= len(full)
-        and "" not in words[:-1]
-        and all(whole.startswith(word) for word, whole in zip(words, full))
-    )
 
 
 def _checked(word: str) -> str:
@@ -251,17 +202,39 @@ def _check_files(options: list[tuple[str, str]], access: Callable[[str, int], bo
 
 def _check_positional(positional: list[str], access: Callable[[str, int], bool]) -> None:
     """Targets, and a recipe (a file, `cookbook`, `cookbook::recipe`) or a resource, name and properties."""
-    import re
-
     if len(positional) < 2:
         raise Refused
     if len(positional) == 2:
         recipe = positional[1]
-        if not access(recipe, os.F_OK) and not re.search(RECIPE, _checked(recipe)):
+        if not access(recipe, os.F_OK) and not _is_recipe(_checked(recipe)):
             raise Refused
     for word in positional[3:]:
-        if not re.search(PROPERTY, _checked(word)):
+        if not _is_property(_checked(word)):
             raise Refused
+
+
+def _is_recipe(word: str) -> bool:
+    if all(_is_plain(part, "-_") for part in word.split("::", 1)):
+        return True
+    import re  # here and below, for what is not plain: it takes 5 ms
+
+    return re.search(RECIPE, word) is not None
+
+
+def _is_property(word: str) -> bool:
+    name, _, value = word.partition("=")
+    if _is_plain(name, "_") and value[:1] not in ("", "\n"):
+        return True
+    import re
+
+    return re.search(PROPERTY, word) is not None
+
+
+def _is_plain(word: str, marks: str) -> bool:
+    """Whether a word is ASCII letters and digits, with perhaps some of these marks among them."""
+    for mark in marks:
+        word = word.replace(mark, "")
+    return word.isascii() and word.isalnum()
 
 
 # Step two: chef-run's target resolver.
@@ -283,6 +256,8 @@ def _lower(text: str) -> str:
 
 def _expanded(name: str) -> list[str]:
     """The names that a name with up to two ranges stands for, the last range outermost."""
+    if "[" not in name:
+        return [name]
     import re
 
     names = [name]
@@ -357,15 +332,14 @@ def _successor(word: str) -> str:
 
 def _url(name: str, protocol: str) -> str:
     """The URL that chef-run hands on: the name's own scheme or the run's protocol, and no credentials."""
-    import re
-
-    prefixed = re.search(PREFIX, name)
-    if prefixed:
-        protocol, name = prefixed[1], prefixed[2]
+    prefixed = next((line for line in name.split("\n") if "://" in line[1:]), None)
+    if prefixed is not None:
+        end = prefixed.index("://", 1)
+        protocol, name = prefixed[:end], prefixed[end + 3 :]
         if protocol not in TRANSPORTS:
             raise Refused
-    credentials = re.search(CREDENTIALS, name)
-    return f"{protocol}://{credentials[1] if credentials else name}"
+    with_credentials = next((line for line in name.split("\n") if "@" in line), name)
+    return f"{protocol}://{with_credentials.rpartition('@')[2]}"
 
 
 def _host(url: str) -> tuple[str, str] | None:
@@ -373,6 +347,14 @@ def _host(url: str) -> tuple[str, str] | None:
 
     The library lets the query of a URL overrule the rest of it: `ssh://web01?host=web02` is web02.
     """
+    transport, _, authority = url.partition("://")
+    name, _, number = authority.partition(":")
+    if transport in TRANSPORTS and _is_plain(name, ".-_") and (not number or (number.isdecimal() and number.isascii())):
+        return name, transport
+    return _host_of_any(url)
+
+
+def _host_of_any(url: str) -> tuple[str, str] | None:
     import re
 
     parts = re.match(URL, url)
@@ -437,8 +419,8 @@ def _decoded(text: str) -> str:
 
 
 def _target(host: str, transport: str) -> Target:
-    import hashlib
+    from launcher.hashes import sha1, sha256
 
     name = _lower(host).encode()
     # SHA-1 is how chef-run's own payload names a host: a key to look up, never stored and never sent.
-    return Target(hashlib.sha256(name).hexdigest(), hashlib.sha1(name, usedforsecurity=False).hexdigest(), transport)
+    return Target(sha256(name).hexdigest(), sha1(name, usedforsecurity=False).hexdigest(), transport)

@@ -78,7 +78,7 @@ def decide(
     `config` is the default config.toml (None without a HOME), `named_configs` the files that the command line names,
     whether or not chef-run would load them.
     """
-    this_run = [_nested(variables), _opt_out(variables), _do_not_track(variables), _home(home_problem)]
+    this_run = [*_environment(variables), _home(home_problem)]
     for_good = [_policy(policy)] + ([_config(config)] if config else [])
     others = [_config(named) for named in named_configs] + [_endpoint(has_endpoint)]
     configs = ([config] if config else []) + list(named_configs)
@@ -89,6 +89,15 @@ def decide(
         drops_stored=not any(source.off for source in this_run)
         and (_says_false(policy, at_the_top=True) or (config is not None and _says_false(config, at_the_top=False))),
     )
+
+
+def is_off_by_environment(variables: Mapping[str, str]) -> bool:
+    """Whether the environment alone says that this run is off: then no file need be read to know it."""
+    return any(source.off for source in _environment(variables))
+
+
+def _environment(variables: Mapping[str, str]) -> list[Source]:
+    return [_nested(variables), _opt_out(variables), _do_not_track(variables)]
 
 
 def _nested(variables: Mapping[str, str]) -> Source:

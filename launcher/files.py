@@ -31,7 +31,9 @@ def read(path: str, limit: int, *, follow: bool = False) -> bytes:
         if size > limit:
             raise NotARegularFile(f"larger than {limit} bytes")
         # One more than expected tells whether the file grew meanwhile.
-        content = _read_up_to(descriptor, limit + 1)
+        content = _read_up_to(descriptor, size + 1)
+        if len(content) > size:
+            content += _read_up_to(descriptor, limit + 1 - len(content))
         if len(content) > limit:
             raise NotARegularFile(f"larger than {limit} bytes")
         return content

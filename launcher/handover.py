@@ -109,7 +109,7 @@ def _read_whole(path: str) -> bytes:
     file = os.open(path, os.O_RDONLY)
     try:
         pieces = []
-        while piece := os.read(file, 1 << 17):
+        while piece := os.read(file, 1 << 14):
             pieces.append(piece)
         return b"".join(pieces)
     finally:

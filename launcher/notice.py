@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from launcher import files, lock
+from launcher import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def is_current(home: Home) -> bool:
 
 def claim(home: Home) -> bool:
     """Take it upon this process to show the notice. Of many at once, one gets it; none if that cannot be kept."""
+    from launcher import lock  # not at the top: every run asks whether the notice has been shown, and one shows it
+
     try:
         held = lock.take(home.lock)
     except OSError:

@@ -176,6 +176,6 @@ def undisputed(said: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _sha1(host: bytes) -> bytes:
     """As the session payload of chef-run names a host."""
-    import hashlib
+    from launcher.hashes import sha1
 
-    return hashlib.sha1(host.lower(), usedforsecurity=False).digest()
+    return sha1(host.lower(), usedforsecurity=False).digest()

@@ -34,9 +34,9 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
     A place that somebody named (the variable, then `[launcher] chef_run`) is taken at its word: if nothing can be
     run there, that is an error, and no other chef-run is run instead. Raises NoChefRun.
     """
-    named = variables.get(VARIABLE)
-    if named:
-        return _checked(named, VARIABLE, launcher)
+    found = named_by_variable(variables, launcher)
+    if found:
+        return found
     named = config.text("launcher", "chef_run") if config else None
     if config and named:
         return _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
@@ -53,6 +53,12 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
         NOT_FOUND,
         f"cannot find chef-run: install {profile.name}, or set {VARIABLE} to its path",
     )
+
+
+def named_by_variable(variables: Mapping[str, str], launcher: str) -> str | None:
+    """The path that the variable names; None if it is not set. Raises NoChefRun if nothing can be run there."""
+    named = variables.get(VARIABLE)
+    return _checked(named, VARIABLE, launcher) if named else None
 
 
 def _checked(path: str, named_by: str, launcher: str) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
-from launcher import files, observe, payload, spool
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from launcher.home import Home
+    from launcher.observe import Observer
     from launcher.situation import Situation
 
 
@@ -26,23 +25,25 @@ class Recording:
         self.is_first = is_first
         self._situation = situation
         self._words = words
-        self._started = time.time()
+        self.started = time.time()
         self._prepared = False
 
-    def observer(self) -> observe.Observer:
+    def observer(self) -> Observer:
         """What watches the output of chef-run as it passes."""
-        return observe.Observer()
+        from launcher.observe import Observer
+
+        return Observer()
 
     def prepare(self) -> None:
-        """All that can be done while chef-run runs: imports, the host, the targets, the schema."""
-        self._earlier = payload.before(self.home.telemetry, self._started)
+        """All that can be done while chef-run runs: the host, the targets, and importing what `keep` needs."""
+        from launcher import payload
 
-        from launcher import dependencies, host, session
+        self._earlier = payload.before(self.home.telemetry, self.started)
 
-        dependencies.make_importable("distro", "fastjsonschema")
+        from launcher import host, installation_id, plain_session, spool  # noqa: F401
+
         self._host = host.operating_system()
         self._targets = self._situation.targets(self._words)
-        session.prepare()
         self._prepared = True
 
     def keep(self, report: bytes) -> bool:
@@ -53,25 +54,23 @@ class Recording:
             return False
 
     def _keep(self, report: bytes) -> bool:
-        from launcher import hosts_key, installation_id, session
+        from launcher import files, installation_id, observe, payload, session, spool
 
         ended = time.time()
         # Asked again: who turned telemetry off while chef-run ran meant this run too.
-        decided = self._situation.again(self._words).decision
+        decided = self._situation.again().decision
         if not decided.on:
             return False
         platforms = observe.platforms(
             self._targets,
-            payload.adopt(
-                self.home.telemetry, self._targets, started=self._started, ended=ended, earlier=self._earlier
-            ),
+            payload.adopt(self.home.telemetry, self._targets, started=self.started, ended=ended, earlier=self._earlier),
             observe.findings(report),
-            payload.failures(self.home.logs, started=self._started, ended=ended),
+            payload.failures(self.home.logs, started=self.started, ended=ended),
         )
         files.make_folder(self.home.folder)
         files.make_folder(self.home.telemetry)
         hosts = decided.hosts.level
-        key = hosts_key.ensure(self.home) if hosts == "salted" else b""
+        key = self._key() if hosts == "salted" else b""
         record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms, hosts, key)
         try:
             content = session.to_bytes(record)
@@ -80,3 +79,8 @@ class Recording:
             return False
         spool.store(self.home, record["id"], content)
         return True
+
+    def _key(self) -> bytes:
+        from launcher import hosts_key
+
+        return hosts_key.ensure(self.home)

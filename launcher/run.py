@@ -1,18 +1,20 @@
-"""One run of chef-run, start to finish: decide, flush, relay, record, mirror."""
+"""One run of chef-run, start to finish: decide, relay, flush, record, mirror.
+
+What comes after the spawn is imported after it: chef-run starts as soon as it is known that it may, and how.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from launcher import decision, handover, notice, real, schedule, sender, spool
+from launcher import decision, handover, real
 from launcher.situation import Situation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from launcher.home import Home
     from launcher.recording import Recording
 
 DEEPEST = 10  # launchers inside launchers, before we take it that they start each other for ever
@@ -25,7 +27,7 @@ def run(words: list[str]) -> NoReturn:
     """
     handover.hold_signals()
     situation = Situation(os.environ, words)
-    program = os.fsencode(real.find(os.environ, situation.config, situation.profile, sys.argv[0]))
+    program = os.fsencode(_chef_run(situation))
     argv = [program, *handover.caller_arguments(words)]
     environment = _one_deeper(handover.caller_environment())
 
@@ -41,41 +43,65 @@ def run(words: list[str]) -> NoReturn:
         environment,
         inherit_terminal=situation.inherits_terminal,
         observer=recording.observer,
+        at_once=lambda: _flush(recording),
         meanwhile=recording.prepare,
         keep_stderr=recording.is_first,
     )
     kept = ended.ran and recording.keep(ended.report)
-    if kept and ended.stderr is not None and notice.claim(recording.home):
-        _write(ended.stderr, notice.text(situation.profile))
+    if kept and ended.stderr is not None:
+        _show_notice(situation, recording, ended.stderr)
     relay.end_like(ended)
 
 
+def _chef_run(situation: Situation) -> str:
+    """The path of the real chef-run. Where the variable names it, no file is read to know."""
+    launcher = sys.argv[0]
+    return real.named_by_variable(situation.variables, launcher) or real.find(
+        situation.variables, situation.config, situation.profile, launcher
+    )
+
+
 def _begin(situation: Situation, words: list[str]) -> Recording | None:
-    """The record in the making, and earlier ones on their way; None if telemetry is off, or cannot work."""
+    """The record in the making; None if telemetry is off, or cannot work."""
     try:
+        if decision.is_off_by_environment(situation.variables):
+            return None
         home, decided = situation.home, situation.decision
         if home is None or not decided.on:
             if home and decided.drops_stored:
+                from launcher import spool
+
                 spool.discard_all(home)
             return None
 
+        from launcher import notice
         from launcher.recording import Recording
 
-        is_first = not notice.is_current(home)
-        if not is_first:
-            _flush(home)
-        return Recording(situation, home, words, is_first)
+        return Recording(situation, home, words, is_first=not notice.is_current(home))
     except Exception:
         return None  # when in doubt, chef-run runs without us
 
 
-def _flush(home: Home) -> None:
-    """Have the sessions of earlier runs sent, if any wait and the time has come."""
-    try:
-        if schedule.is_due(home) and spool.any_waiting(home):
-            sender.start(home)
-    except OSError:
-        pass  # nothing can be written, or there is no process to be had: the next run tries again
+def _flush(recording: Recording) -> None:
+    """Have the sessions of earlier runs sent, if any wait and the time has come.
+
+    Raises OSError where nothing can be written, or there is no process to be had: the next run tries again.
+    """
+    if recording.is_first:
+        return  # nothing is sent before the notice
+    from launcher import schedule, spool
+
+    if schedule.is_due(recording.home) and spool.any_waiting(recording.home):
+        from launcher import sender
+
+        sender.start(recording.home, recording.started)
+
+
+def _show_notice(situation: Situation, recording: Recording, descriptor: int) -> None:
+    from launcher import notice
+
+    if notice.claim(recording.home):
+        _write(descriptor, notice.text(situation.profile))
 
 
 def complain(problem: str) -> None:

@@ -23,18 +23,17 @@ WORD = "send"  # what our own __main__.py takes for it: `send NANOSECONDS`
 _LOCK = 3  # the descriptor by which it inherits the lock
 
 
-def start(home: Home) -> None:
-    """Start the sender for what is stored by now, and do not wait for it. Does nothing if one is at work.
+def start(home: Home, stored_before: float) -> None:
+    """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
 
     The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
     and where nothing can be written, none does. Raises OSError if there can be none.
     """
-    moment = time.time_ns()
     held = lock.take(home.lock)
     if held is None:
         return
     try:
-        _start(home, held, moment)
+        _start(home, held, int(stored_before * 1e9))
     finally:
         os.close(held)
 

@@ -70,9 +70,9 @@ def sum_of(target: Target, hosts: str, key: bytes) -> str:
     """The sum that is recorded in the place of a target's name."""
     if hosts != "salted":
         return target.sha256
-    import hashlib
+    from launcher.hashes import sha256
 
-    return hashlib.sha256(key + bytes.fromhex(target.sha256)).hexdigest()
+    return sha256(key + bytes.fromhex(target.sha256)).hexdigest()
 
 
 def new_id(key: bytes = b"") -> str:
@@ -96,32 +96,27 @@ def is_salted(record: Session, key: bytes | None) -> bool:
 
 
 def _mark(key: bytes, beginning: bytes) -> bytes:
-    import hashlib
+    from launcher.hashes import sha256
 
-    return hashlib.sha256(key + beginning).digest()[:6]
+    return sha256(key + beginning).digest()[:6]
 
 
 def check(record: object) -> Session:
     """The record itself, if it is one as the schema has it. Raises InvalidSession."""
+    global _checker
+    from launcher import dependencies
+
+    dependencies.make_importable("fastjsonschema")
     import fastjsonschema
 
-    prepare()
-    assert _checker
+    if _checker is None:
+        _checker = fastjsonschema.compile(schema())
     try:
         checked: Session = _checker(record)
     except fastjsonschema.JsonSchemaValueException as error:
         # The library's message quotes the value that it found.
         raise InvalidSession(f"{'/'.join(map(str, error.path))} does not satisfy {error.rule!r}") from None
     return checked
-
-
-def prepare() -> None:
-    """Make `check` ready: what it costs once, at a moment when nobody waits."""
-    global _checker
-    if _checker is None:
-        import fastjsonschema
-
-        _checker = fastjsonschema.compile(schema())
 
 
 def schema() -> dict[str, Any]:
@@ -135,9 +130,10 @@ def schema() -> dict[str, Any]:
 
 def to_bytes(record: Session) -> bytes:
     """The record as it stands in its file: indented, for people who look. Raises InvalidSession, TooLarge."""
-    import json
+    from launcher import plain_session
 
-    content = (json.dumps(check(record), indent=2) + "\n").encode()
+    checked = record if plain_session.satisfies_schema(record) else check(record)
+    content = (plain_session.indented(checked) + "\n").encode()
     if len(content) > LIMIT:
         raise TooLarge(f"more than {LIMIT} bytes")
     return content

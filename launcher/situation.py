@@ -1,52 +1,108 @@
-"""Everything that a run is decided from, read once."""
+"""Everything that a run is decided from, each read once: when it is first asked for."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from launcher import command_line, config, decision, home
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from functools import cached_property as once
+
+    from launcher.command_line import Target
+    from launcher.config import Config, Profile
+    from launcher.decision import Decision
+    from launcher.home import Home
+else:
+
+    class once:
+        """functools.cached_property, of which the import takes 1.5 ms."""
+
+        def __init__(self, read):
+            self._read = read
+
+        def __set_name__(self, owner, name):
+            self._name = name
+
+        def __get__(self, instance, owner=None):
+            value = instance.__dict__[self._name] = self._read(instance)
+            return value
 
 
 class Situation:
     """The facts of one run, and the decision that they lead to."""
 
-    __slots__ = ("config", "decision", "home", "home_problem", "policy", "profile", "variables")
-
     def __init__(self, variables: Mapping[str, str], words: Sequence[str] = ()) -> None:
-        """Read the files, those too that chef-run's arguments `words` name. Raises only if we are broken."""
-        path = _home_folder(variables)
+        """`words` are chef-run's arguments: the files that they name count as well."""
         self.variables = variables
-        # A HOME in which nothing may be kept can still hold a config.toml that is to be obeyed.
-        self.home: home.Home | None = home.Home(path) if os.path.isabs(path) else None
-        self.home_problem = home.problem(path)  # why nothing can or may be kept there
-        self.config = config.load(self.home.config) if self.home else None
-        self.policy = config.load_policy()
-        self.profile = config.load_profile()
-        self.decision = decision.decide(
-            variables,
+        self._words = words
+        self._path = _home_folder(variables)
+
+    @once
+    def home(self) -> Home | None:
+        """Where our files lie. Where nothing may be kept, there may still be a config.toml that is to be obeyed."""
+        from launcher.home import Home
+
+        return Home(self._path) if os.path.isabs(self._path) else None
+
+    @once
+    def home_problem(self) -> str | None:
+        """Why nothing can or may be kept in this HOME."""
+        from launcher import home
+
+        return home.problem(self._path)
+
+    @once
+    def config(self) -> Config | None:
+        """The default config.toml."""
+        from launcher import config
+
+        return config.load(self.home.config) if self.home else None
+
+    @once
+    def policy(self) -> Config:
+        """The system policy."""
+        from launcher import config
+
+        return config.load_policy()
+
+    @once
+    def profile(self) -> Profile:
+        """The distribution. Raises if its file is broken: only we can have done that."""
+        from launcher import config
+
+        return config.load_profile()
+
+    @once
+    def decision(self) -> Decision:
+        """Whether this run is recorded, and what says so."""
+        from launcher import config, config_option, decision
+
+        return decision.decide(
+            self.variables,
             home_problem=self.home_problem,
             config=self.config,
-            named_configs=[config.load(path) for path in command_line.config_files(words)],
+            named_configs=[config.load(path) for path in config_option.config_files(self._words)],
             policy=self.policy,
             has_endpoint=self.profile.endpoint is not None,
         )
 
-    def again(self, words: Sequence[str]) -> Situation:
-        """The same as it is now: everything read once more."""
-        return Situation(self.variables, words)
+    def again(self) -> Situation:
+        """The same as it is now: all that may change is read once more."""
+        now = Situation(self.variables, self._words)
+        now.profile = self.profile
+        return now
 
     @property
     def inherits_terminal(self) -> bool:
         """Whether chef-run is to get the terminal itself instead of a second one: [launcher] terminal = "inherit"."""
         return self.config is not None and self.config.text("launcher", "terminal") == "inherit"
 
-    def targets(self, words: Sequence[str]) -> list[command_line.Target]:
+    def targets(self, words: Sequence[str]) -> list[Target]:
         """The hosts that chef-run connects to with these arguments."""
+        from launcher import command_line
+
         return command_line.targets(
             words,
             default_protocol=self._default_protocol(words),
@@ -54,7 +110,9 @@ class Situation:
         )
 
     def _default_protocol(self, words: Sequence[str]) -> str:
-        loaded = command_line.loaded_config(words)
+        from launcher import config, config_option
+
+        loaded = config_option.loaded_config(words)
         read = config.load(loaded) if loaded else self.config
         return (read.text("connection", "default_protocol") if read else None) or "ssh"
 

@@ -6,7 +6,7 @@ import json
 
 import pexpect
 
-from launcher import command_line, config, decision, notice
+from launcher import command_line, config, config_option, decision, notice
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.recordings import Recording
@@ -63,7 +63,7 @@ def is_recorded(home: Home, recording: Recording) -> bool:
     """Whether nothing in the recording's environment, config.toml or command line turns telemetry off."""
     if decision.OPT_OUT in recording.meta["env"]:
         return False
-    named = [config.load(path) for path in command_line.config_files(recording.arguments(home))]
+    named = [config.load(path) for path in config_option.config_files(recording.arguments(home))]
     decided = decision.decide(
         {},
         home_problem=None,

@@ -9,8 +9,10 @@ import uuid
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from launcher import observe, session
+from launcher import observe, plain_session, session
 from launcher.command_line import Target, targets
 
 HOST = {"os": "debian", "version": "12"}
@@ -107,3 +109,99 @@ def test_a_record_too_large_for_its_file_is_refused() -> None:
     many = [Target("0" * 64, "0" * 40, "ssh")] * 1000
     with pytest.raises(session.TooLarge):
         session.to_bytes(session.build(ID, HOST, many, [None] * 1000))
+
+
+# What a run does without the libraries, held together with them.
+
+WORDS = st.one_of(
+    st.none(),
+    st.text(max_size=40),
+    st.from_regex(r"\A[a-z0-9][a-z0-9._-]{0,33}\Z"),
+    st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._+~-]{0,33}\Z"),
+)
+IDS = st.one_of(
+    st.builds(session.new_id),
+    st.builds(lambda: str(uuid.uuid1())),
+    st.from_regex(r"\A[0-9a-fA-F]{8}(-[0-9a-f]{4}){3,4}-[0-9a-f]{12}\Z"),
+    st.just(ID + "\n"),
+)
+SUMS = st.one_of(st.from_regex(r"\A[0-9a-fA-F]{63,65}\n?\Z"), st.just("0" * 64))
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=9,
+)
+TARGETS = st.fixed_dictionaries(
+    {
+        "transport": st.sampled_from(["ssh", "winrm", "telnet"]),
+        "os": st.sampled_from([None, *observe.OS_NAMES, "beos"]),
+    },
+    optional={"hostname_sha256": SUMS, "hostname": st.text(max_size=9)},
+)
+RECORDS = st.fixed_dictionaries(
+    {
+        "schema": st.sampled_from([1, 1, 1, True, 1.0, 2, "1"]),
+        "id": IDS,
+        "installation_id": IDS,
+        "command": st.sampled_from(["chef-run", "chef-run", "chef"]),
+        "host": st.fixed_dictionaries({"os": WORDS, "version": WORDS}, optional={"name": WORDS}),
+        "targets": st.one_of(st.lists(TARGETS, max_size=3), ANYTHING),
+    },
+)
+
+
+@st.composite
+def nearly_records(draw: st.DrawFn) -> Any:
+    """Records, of which some have something else in one place, or lack or have a field too many."""
+    made = draw(RECORDS)
+    change = draw(st.sampled_from(["nothing", "nothing", "replace", "remove", "add"]))
+    field = draw(st.sampled_from(sorted(made)))
+    if change == "replace":
+        made[field] = draw(ANYTHING)
+    elif change == "remove":
+        del made[field]
+    elif change == "add":
+        made[draw(st.text(max_size=9))] = draw(ANYTHING)
+    return made
+
+
+def satisfies(value: object) -> bool:
+    try:
+        session.check(value)
+    except session.InvalidSession:
+        return False
+    return True
+
+
+@settings(max_examples=2000, deadline=None)
+@given(nearly_records() | ANYTHING)
+def test_what_is_seen_to_satisfy_the_schema_does(value: Any) -> None:
+    if plain_session.satisfies_schema(value):
+        assert satisfies(value)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(RECORDS)
+def test_a_record_of_the_shape_that_runs_make_is_judged_as_the_schema_judges_it(value: Any) -> None:
+    # Other than JSON Schema, it takes a 1 for a 1 only where it is written as one.
+    assert plain_session.satisfies_schema(value) == (satisfies(value) and type(value["schema"]) is int)
+
+
+@pytest.mark.parametrize("hosts", ["sha256", "salted", "count", "off"])
+def test_all_that_is_built_is_seen_to_satisfy_the_schema(hosts: str) -> None:
+    for host in (HOST, {"os": None, "version": None}):
+        hosts_of_it = targets(["a,ssh://root:x@b:22,winrm://c[1:3]", "directory", "/tmp/foo"])
+        for platforms in (["linux", None, *["windows"] * 3], [*observe.OS_NAMES[:5]]):
+            made = session.build(ID, host, hosts_of_it, platforms, hosts, b"k" * 32)
+            assert plain_session.satisfies_schema(made)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(nearly_records() | ANYTHING)
+def test_the_text_of_a_record_is_as_json_writes_it(value: Any) -> None:
+    assert plain_session.indented(value) == json.dumps(value, indent=2)
+
+
+def test_what_is_not_seen_to_satisfy_the_schema_is_refused_when_it_is_stored() -> None:
+    with pytest.raises(session.InvalidSession):
+        session.to_bytes({**record(), "user": "root"})

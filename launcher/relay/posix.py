@@ -42,13 +42,15 @@ def run(
     *,
     inherit_terminal: bool,
     observer: Callable[[], Observer],
+    at_once: Callable[[], None],
     meanwhile: Callable[[], None],
     keep_stderr: bool = False,
 ) -> Ended:
     """Run `program` to its end, relaying what is relayed of its output.
 
-    `observer` is called in the relay process, when there is something to see. `meanwhile` is called in a
-    thread of this process while the child runs; what it raises is dropped, and run() returns when it has.
+    `observer` is called in the relay process, when there is something to see. `at_once` is called in this thread as
+    soon as the child runs, and may fork; `meanwhile` then in a thread of its own, and run() returns when it has. What
+    either raises is dropped.
     With `keep_stderr`, Ended.stderr is a duplicate of standard error for something to say afterwards.
     With `inherit_terminal`, a terminal is handed down untouched instead of being relayed.
 
@@ -71,6 +73,7 @@ def run(
     relay.child_started(child)
     let_go([relay.orders, relay.answers, failure, gate, *([] if stderr is None else [stderr])])
     os.close(gate)
+    _try(at_once)
     thinking = _start(meanwhile)
     _pass_on_early(early, child, relay)
     status = _follow(child, relay)
@@ -128,18 +131,21 @@ def _run_in_place(program: bytes, argv: list[bytes], environment: Environment) -
         return (_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE) << 8
 
 
+def _try(what: Callable[[], None]) -> None:
+    try:
+        what()
+    except BaseException:
+        pass
+
+
 def _start(meanwhile: Callable[[], None]) -> _thread.LockType:
     """Call `meanwhile` in a thread. The lock that is returned can be had when it is done."""
     done = _thread.allocate_lock()
     done.acquire()
 
     def think() -> None:
-        try:
-            meanwhile()
-        except BaseException:
-            pass
-        finally:
-            done.release()
+        _try(meanwhile)
+        done.release()
 
     try:
         _thread.start_new_thread(think, ())

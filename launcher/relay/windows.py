@@ -26,6 +26,7 @@ def run(
     *,
     inherit_terminal: bool,
     observer: Callable[[], Observer],
+    at_once: Callable[[], None],
     meanwhile: Callable[[], None],
     keep_stderr: bool = False,
 ) -> Ended:
@@ -42,8 +43,9 @@ def run(
         print(f"chef-run-launcher: cannot run {os.fsdecode(program)}: {error.strerror}", file=sys.stderr)
         code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _CANNOT_EXECUTE
         return Ended(code << 8, report=b"", ran=False, stderr=stderr)
-    with contextlib.suppress(Exception):
-        meanwhile()
+    for what in (at_once, meanwhile):
+        with contextlib.suppress(Exception):
+            what()
     return Ended(wait() << 8, report=b"", ran=True, stderr=stderr)
 
 

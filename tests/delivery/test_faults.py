@@ -221,11 +221,11 @@ def test_an_answer_that_helps_nobody_changes_nothing_of_a_run_and_loses_nothing(
 
 
 START = """
-import sys
+import sys, time
 from launcher import delivery, lock, sender
 from launcher.home import Home
 sender.LIFETIME = 1
-sender.start(Home(sys.argv[1]))
+sender.start(Home(sys.argv[1]), time.time())
 """
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.command_line import Target, config_files, loaded_config, targets
+from launcher import command_line
+from launcher.command_line import Target, targets
+from launcher.config_option import config_files, loaded_config
 from tests.reading.shared import grammar_cases, sha1, sha256
 
 RESOURCE = ["directory", "/tmp/foo"]
@@ -283,8 +286,8 @@ def test_a_sensible_command_line_is_read_in_two_milliseconds() -> None:
 
 def test_what_is_called_before_the_spawn_imports_nothing_heavy() -> None:
     code = (
-        "import os, sys; before = set(sys.modules); from launcher import command_line, observe, payload;"
-        "command_line.config_files(['-c', 'f', '--conf=g']); command_line.loaded_config(['-c', 'f']);"
+        "import os, sys; before = set(sys.modules); from launcher import command_line, config_option, observe, payload;"
+        "config_option.config_files(['-c', 'f', '--conf=g']); config_option.loaded_config(['-c', 'f']);"
         "observe.Observer(); print(*sorted(set(sys.modules) - before))"
     )
     root = str(Path(__file__).resolve().parents[2])
@@ -292,3 +295,22 @@ def test_what_is_called_before_the_spawn_imports_nothing_heavy() -> None:
         [sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=True
     ).stdout.split()
     assert [name for name in loaded if not name.startswith("launcher")] == ["__future__"]
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.sampled_from(["ssh", "winrm", "mock"]), st.text("aZ0.-_:@[]/?#%\n ä٣", max_size=9))
+def test_a_plain_url_is_read_as_any_other_is(scheme: str, rest: str) -> None:
+    def read(how: Callable[[str], tuple[str, str] | None]) -> tuple[str, str] | str | None:
+        try:
+            return how(f"{scheme}://{rest}")
+        except command_line.Refused:
+            return "refused"
+
+    assert read(command_line._host) == read(command_line._host_of_any)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text("aZ0-_:=\nä", max_size=7))
+def test_plain_words_are_read_as_any_others_are(word: str) -> None:
+    assert command_line._is_recipe(word) == bool(re.search(command_line.RECIPE, word))
+    assert command_line._is_property(word) == bool(re.search(command_line.PROPERTY, word))

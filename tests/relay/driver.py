@@ -52,6 +52,7 @@ ended = relay.run(
     handover.caller_environment(),
     inherit_terminal=sys.argv[1] == "inherit",
     observer=Counter,
+    at_once=lambda: None,
     meanwhile=think,
     keep_stderr="DRIVER_LAST_WORDS" in os.environ,
 )
