@@ -10,9 +10,8 @@ recipe file) are asked through the parameters `isfile` and `access`; nothing els
 
 from __future__ import annotations
 
-import os
-
 from launcher.config_option import LOADING, abbreviates, folded, loaded_config
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

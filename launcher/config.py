@@ -5,9 +5,8 @@ config.toml belongs to chef-run and to other programs as well: unknown keys are 
 
 from __future__ import annotations
 
-import os
-
 from launcher import files, toml
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

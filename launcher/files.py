@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 import sys
 
-# Windows has neither; there, creating a symlink is a privilege of its own.
-O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
-O_BINARY = getattr(os, "O_BINARY", 0)
+from launcher.small_os import os
+
+if sys.platform == "win32":
+    # It has neither of the first two; there, creating a symlink is a privilege of its own.
+    O_NOFOLLOW, O_NONBLOCK, O_BINARY = 0, 0, os.O_BINARY
+else:
+    O_NOFOLLOW, O_NONBLOCK, O_BINARY = os.O_NOFOLLOW, os.O_NONBLOCK, 0
 
 
 class NotARegularFile(OSError):

@@ -6,8 +6,9 @@ Imported on every wrapped run before the child exists, so it imports next to not
 from __future__ import annotations
 
 import errno
-import os
 import sys
+
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

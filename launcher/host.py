@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from launcher import files
+from launcher.small_os import os
 
 OS_RELEASE = "/etc/os-release"
 LIMIT = 64 * 1024  # bytes

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from launcher import files
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ began come after all that do. All others stay where they are.
 
 from __future__ import annotations
 
-import os
 import time
 
 from launcher.observe import FAMILIES, failed_hosts, undisputed
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

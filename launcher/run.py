@@ -5,11 +5,11 @@ What comes after the spawn is imported after it: chef-run starts as soon as it i
 
 from __future__ import annotations
 
-import os
 import sys
 
 from launcher import decision, handover, real
 from launcher.situation import Situation
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ number of attempts since the last success and a text, tells people why.
 
 from __future__ import annotations
 
-import os
 import time
 
 from launcher import files
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

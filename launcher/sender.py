@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
 from launcher import handover, lock, schedule
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

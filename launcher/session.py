@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
+
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +78,23 @@ class Situation:
     @once
     def decision(self) -> Decision:
         """Whether this run is recorded, and what says so."""
-        from launcher import config, config_option, decision
+        from launcher import decision
 
         return decision.decide(
             self.variables,
             home_problem=self.home_problem,
             config=self.config,
-            named_configs=[config.load(path) for path in config_option.config_files(self._words)],
+            named_configs=self._named_configs(),
             policy=self.policy,
             has_endpoint=self.profile.endpoint is not None,
         )
+
+    def _named_configs(self) -> list[Config]:
+        if not any(word.startswith("-") for word in self._words):
+            return []  # no option names one
+        from launcher import config, config_option
+
+        return [config.load(path) for path in config_option.config_files(self._words)]
 
     def again(self) -> Situation:
         """The same as it is now: all that may change is read once more."""

@@ -7,11 +7,11 @@ is shared with chef-run and with whatever else lies there: only regular files th
 from __future__ import annotations
 
 import errno
-import os
 import time
 from itertools import islice
 
 from launcher import files
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def store(home: Home, session_id: str, content: bytes) -> None:
     files.make_folder(home.telemetry)
     files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
     # A user waits: of a folder that somebody else has filled, no more is looked at. The sender sees to the rest.
-    _drop_surplus(home, _oldest_first(islice(_sessions(home.telemetry, home), EXAMINED)))
+    waiting = list(islice(_sessions(home.telemetry, home), EXAMINED))
+    if len(waiting) > MOST:  # or their times, a system call for each, need not be known
+        _drop_surplus(home, _oldest_first(waiting))
 
 
 def tidy(home: Home, now: float | None = None) -> None:

@@ -1,70 +1,219 @@
-"""What a wrapped run costs before chef-run runs: structure, not timings."""
+"""What a wrapped run costs: structure, not timings. scripts/bench has those."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import launcher as package
 from tests.support.homes import Home
-from tests.support.programs import Program
+from tests.support.programs import Launcher, Program
 
 MAIN = Path(package.__file__).with_name("__main__.py")
+ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
 
-# Runs the launcher as the packages start it, and writes what is imported at the moment of its first fork or exec.
+# Runs the launcher as the packages start it, or as pip's script does, and notes what it does: the modules that are
+# loaded and the files that have been opened when the first process is started, and in the end; and each new process.
 SPY = """
 import sys
-report, program = sys.argv[1:3]
-watching = True
+report, how, program = sys.argv[1:4]
+main, seen = None, {"opened": [], "started": [], "at_first": None}
+
+def modules():
+    return sorted(sys.modules)
+
+def note():
+    import json, posix
+    if posix.getpid() == main:
+        with open(report, "w") as file:
+            json.dump(seen, file)
 
 def watch(event, arguments):
-    global watching
-    if watching and event in ("os.fork", "os.exec", "os.posix_spawn"):
-        watching = False
-        with open(report, "w") as file:
-            file.write("\\n".join(sys.modules))
+    if main is None:
+        return
+    if event == "open" and seen["at_first"] is None and isinstance(arguments[0], (str, bytes)):
+        name = arguments[0]
+        seen["opened"].append(name if isinstance(name, str) else name.decode())
+    if event in ("os.fork", "os.exec", "os.posix_spawn", "_posixsubprocess.fork_exec"):
+        seen["at_first"] = seen["at_first"] or modules()
+        seen["started"].append(event)
+        if event == "os.exec":
+            note()
+
+def run(arguments):
+    global main
+    import posix
+    leave = posix._exit
+
+    def leaving(code):
+        if posix.getpid() == main:
+            seen["at_end"] = modules()
+            note()
+        leave(code)
+
+    posix._exit = leaving
+    if "os" in sys.modules:
+        sys.modules["os"]._exit = leaving
+    with open(program) as file:
+        code = compile(file.read(), program, "exec")
+    before = set(sys.modules)
+    seen["before"] = sorted(before)
+    del sys.argv[:3]
+    main = posix.getpid()
+    exec(code, {"__name__": "__main__", "__package__": "", "__file__": program, "__spec__": None})
 
 sys.addaudithook(watch)
-del sys.argv[:2]
-with open(program) as file:
-    code = compile(file.read(), program, "exec")
-exec(code, {"__name__": "__main__", "__package__": "", "__file__": program})
+run(sys.argv)
 """
 
-HEAVY = {"typer", "rich", "urllib3", "distro", "fastjsonschema", "json", "re", "typing", "subprocess", "enum", "signal"}
+# Loaded when chef-run is started, beyond what a bare interpreter has. `stat` is of posix systems' names only; those on
+# which an interpreter is built may have the last ones in it.
+OURS = {
+    *("launcher", "launcher.entry", "launcher.small_os", "launcher.run", "launcher.real", "launcher.handover"),
+    *("launcher.situation", "launcher.decision", "launcher.config", "launcher.toml", "launcher.files", "launcher.home"),
+    *("launcher.notice", "launcher.recording"),
+    *("launcher.relay", "launcher.relay.posix", "launcher.relay.descriptors", "launcher.relay.routes"),
+    *("launcher.relay.relay_process", "launcher.relay.follower"),
+}
+PYTHONS = {"__future__", "errno", "stat", "_stat", "fcntl", "select", "_signal", "_thread", "time", "posix", "sys"}
+OPTED_OUT = {
+    *("launcher", "launcher.entry", "launcher.small_os", "launcher.run", "launcher.real", "launcher.handover"),
+    *("launcher.situation", "launcher.decision"),
+}
+# And at its end, when it has built and stored the record.
+AT_THE_END = {
+    *OURS,
+    *("launcher.schedule", "launcher.spool", "launcher.payload", "launcher.observe", "launcher.host"),
+    *("launcher.command_line", "launcher.config_option", "launcher.hashes", "launcher.session"),
+    *("launcher.plain_session", "launcher.installation_id"),
+}
+SUMS = {"_sha1", "_sha2", "_sha256", "itertools"}
+HEAVY = {
+    *("typer", "rich", "urllib3", "distro", "fastjsonschema", "json", "re", "typing", "subprocess", "enum", "signal"),
+    *("hashlib", "_hashlib", "datetime", "logging", "random", "threading", "contextlib", "functools", "collections"),
+}
 
 
-def imported(home: Home, tmp_path: Path, *arguments: str) -> set[str]:
-    """The modules that were loaded when the first process was about to be started."""
-    spy, report = tmp_path / "spy.py", tmp_path / "modules"
+def watched(home: Home, tmp_path: Path, *arguments: str, python: tuple[str, ...] = ("-I", "-S")) -> dict[str, Any]:
+    """What a run did, with `new` and `new_at_end`: the modules that it has loaded by its first process, and its end."""
+    spy, report = tmp_path / "spy.py", tmp_path / "report"
     spy.write_text(SPY)
-    command = [sys.executable, "-I", "-S", str(spy), str(report), str(MAIN), "exec", *arguments]
+    program = MAIN if python else Path(sys.executable).with_name("chef-run-launcher")
+    command = [sys.executable, *python, str(spy), str(report), "spy", str(program), "exec", *arguments]
     subprocess.run(command, env=home.env, check=True, capture_output=True)
-    return set(report.read_text().split())
+    seen: dict[str, Any] = json.loads(report.read_text())
+    seen["new"] = set(seen["at_first"]) - set(seen["before"])
+    seen["new_at_end"] = set(seen.get("at_end", [])) - set(seen["before"])
+    return seen
+
+
+@pytest.fixture
+def used(home: Home, chef_run: Program, launcher: Launcher) -> Home:
+    """A home in which the notice has been shown, and one session waits whose time has not come."""
+    home.use()
+    assert launcher.exec(*ARGUMENTS).returncode == 0
+    (home.telemetry / ".next-attempt").touch()
+    os.utime(home.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+    return home
+
+
+def test_only_these_modules_are_loaded_before_chef_run_runs(used: Home, tmp_path: Path) -> None:
+    seen = watched(used, tmp_path, *ARGUMENTS)
+    assert seen["new"] - PYTHONS == OURS
+    assert len(used.sessions()) == 2
+
+
+def test_only_these_modules_are_loaded_when_the_record_is_stored(used: Home, tmp_path: Path) -> None:
+    seen = watched(used, tmp_path, *ARGUMENTS)
+    assert seen["new_at_end"] - PYTHONS - SUMS == AT_THE_END
+    assert not seen["new_at_end"] & HEAVY
+    assert len(used.sessions()) == 2
 
 
 @pytest.mark.parametrize(
     "config",
     ["", "# nothing\n", '[telemetry]\nenabled = true\nendpoint = "http://127.0.0.1:1"\n[log]\nlevel = "info"\n'],
 )
-@pytest.mark.parametrize("variables", [{}, {"CHEF_TELEMETRY_OPT_OUT": ""}])
+@pytest.mark.parametrize("arguments", [ARGUMENTS, ("-i", __file__, "--no-sudo", "web[01:03]", *ARGUMENTS[1:])])
+@pytest.mark.parametrize("on_path", [False, True])
 def test_nothing_heavy_is_imported_before_chef_run_runs(
-    home: Home, tmp_path: Path, chef_run: Program, config: str, variables: dict[str, str]
+    used: Home, tmp_path: Path, config: str, arguments: tuple[str, ...], on_path: bool
 ) -> None:
-    home.use(config)
-    home.env.update(variables)
-    assert imported(home, tmp_path, "web01", "directory", "/tmp/foo") & HEAVY == set()
+    used.config.write_text(config)
+    if on_path:
+        used.env["PATH"] = f"{Path(used.env.pop('CHEF_RUN_LAUNCHER_REAL')).parent}:{used.env['PATH']}"
+    (used.telemetry / ".next-attempt").unlink()
+    seen = watched(used, tmp_path, *arguments)
+    assert not seen["new"] & HEAVY
+    assert "os" not in seen["new"]
 
 
-def test_the_toml_library_is_imported_only_for_what_is_not_plain(home: Home, tmp_path: Path, chef_run: Program) -> None:
-    home.use("[telemetry]\nformat = 'chef'\n[dev]\nspinner = false\n")
-    assert not imported(home, tmp_path) & {"tomllib", "tomli"}
-    home.config.write_text('[cookbook]\npaths = [\n  "/a",\n]\n')
-    assert imported(home, tmp_path) & {"tomllib", "tomli"}
+def test_an_opt_out_reads_no_file_starts_no_process_and_loads_next_to_nothing(used: Home, tmp_path: Path) -> None:
+    used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    seen = watched(used, tmp_path, *ARGUMENTS)
+    assert seen["started"] == ["os.exec"]
+    assert seen["new"] - PYTHONS == OPTED_OUT
+    assert not any(str(used.path) in name or name.endswith(".toml") for name in seen["opened"])
+
+
+def test_a_run_that_config_turns_off_starts_no_process_either(used: Home, tmp_path: Path) -> None:
+    used.config.write_text("[telemetry]\nenabled = false\n")
+    assert watched(used, tmp_path, *ARGUMENTS)["started"] == ["os.exec"]
+
+
+def test_before_chef_run_runs_these_files_are_opened(used: Home, tmp_path: Path) -> None:
+    opened = watched(used, tmp_path, *ARGUMENTS)["opened"]
+    # Python's own: its modules, each by one file.
+    others = [name for name in opened if not name.endswith((".pyc", ".py", ".so"))]
+    assert [name for name in others if not name.startswith("/proc/")] == [
+        used.env["CHEF_RUN_LAUNCHER_REAL"],  # is it the launcher itself?
+        str(used.config),
+        str(MAIN.with_name("distribution.toml")),
+        str(used.telemetry / ".notice"),
+    ]
+    assert len([name for name in others if name.startswith("/proc/")]) == 3
+    assert len([name for name in opened if "/launcher/" in name and name.endswith((".pyc", ".py"))]) == len(OURS)
+
+
+def test_a_run_is_three_processes_and_five_with_a_sender(used: Home, tmp_path: Path) -> None:
+    assert started(used, tmp_path) == 2  # besides the launcher: the relay process, and chef-run
+    (used.telemetry / ".next-attempt").unlink()
+    assert started(used, tmp_path) == 4  # the sender, and the process between it and the launcher
+
+
+def started(home: Home, tmp_path: Path) -> int:
+    """How many processes a run starts."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    trace, program = tmp_path / "trace", Path(home.env["CHEF_RUN_LAUNCHER_REAL"])
+    program.write_text("#!/bin/true\n")
+    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fork,vfork,clone,clone3", sys.executable]
+    command += ["-I", "-S", str(MAIN), "exec", *ARGUMENTS]
+    subprocess.run(command, env=home.env, check=True, stdout=subprocess.PIPE)
+    calls = [line for line in trace.read_text().splitlines() if "clone" in line or "fork" in line]
+    return len([line for line in calls if "CLONE_THREAD" not in line and "resumed" not in line])
+
+
+def test_pips_script_does_without_the_management_commands(used: Home, tmp_path: Path) -> None:
+    seen = watched(used, tmp_path, *ARGUMENTS, python=())
+    assert not {"typer", "rich", "urllib3", "distro", "fastjsonschema", "json"} & set(seen["at_end"])
+    assert {name for name in seen["new"] if name.startswith("launcher")} == OURS
+    assert len(used.sessions()) == 2
+
+
+def test_the_toml_library_is_imported_only_for_what_is_not_plain(used: Home, tmp_path: Path) -> None:
+    used.config.write_text("[telemetry]\nformat = 'chef'\n[dev]\nspinner = false\n")
+    assert not watched(used, tmp_path)["new"] & {"tomllib", "tomli"}
+    used.config.write_text('[cookbook]\npaths = [\n  "/a",\n]\n')
+    assert watched(used, tmp_path)["new"] & {"tomllib", "tomli"}
 
 
 @pytest.mark.parametrize("config", ["", '[cookbook]\npaths = [\n  "/a",\n]\n'], ids=["plain", "not plain"])

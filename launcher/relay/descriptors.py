@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import sys
+
+from launcher.small_os import os
 
 assert sys.platform != "win32"
 

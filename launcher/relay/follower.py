@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import _thread
-import os
 import select
 import sys
-import termios
 
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
 from launcher.relay.descriptors import pipe
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from launcher.relay.ended import Observer
+    from launcher.relay import Observer
     from launcher.relay.routes import Route
 
 _CHUNK = 1 << 16
@@ -90,7 +89,7 @@ class Follower:
     def _run(self) -> None:
         try:
             self._copy()
-        except (OSError, EOFError, termios.error):
+        except (OSError, EOFError):
             pass  # either side has gone; by our closing, the other learns it
         self._close()
         self.is_over = True
@@ -151,7 +150,7 @@ class Follower:
         if self._route.terminal is not None:
             try:
                 self._route.terminal.pass_on_settings()
-            except (OSError, termios.error):
+            except OSError:
                 pass  # the terminal is gone
         os.close(self._route.source)
         os.close(self._route.sink)

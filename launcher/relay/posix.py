@@ -7,17 +7,17 @@ the caller's session, terminal and input for its own; we keep nothing of them.
 from __future__ import annotations
 
 import _thread
-import os
 import sys
 
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
 from launcher.handover import become, hold_signals, holdable_signals
+from launcher.relay import Ended
 from launcher.relay.descriptors import duplicate, let_go, pipe
-from launcher.relay.ended import Ended
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from launcher.handover import Environment
-    from launcher.relay.ended import Observer
+    from launcher.relay import Observer
     from launcher.relay.routes import Route
 else:
     import _signal
@@ -82,7 +82,7 @@ def run(
     report = relay.finish(unread=_take_signals_ourselves)
     _hold_again()
     thinking.acquire()
-    return Ended(status, report=report, ran=ran, stderr=stderr)
+    return Ended(status, report=report, ran=ran, stderr=stderr, relay=0 if relay.stays else relay.pid)
 
 
 def _spawn(
@@ -261,6 +261,8 @@ def end_like(ended: Ended) -> NoReturn:
 
     A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
     """
+    if ended.relay:
+        os.waitpid(ended.relay, 0)  # here, when it has long ended, and not in run(), which would wait for that: 0.3 ms
     if os.WIFSIGNALED(ended.status):
         import resource
 

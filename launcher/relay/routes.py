@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import stat
 import sys
-import termios
 
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
 from launcher.relay.descriptors import above_standard, duplicate, pipe
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def open_routes(inherit_terminal: bool) -> list[Route]:
                 routes[thing].numbers.append(number)
             else:
                 routes[thing] = _open_route(number, status.st_mode)
-        except (OSError, termios.error):
+        except OSError:
             continue  # closed stays closed; what cannot be relayed is inherited
     return list(routes.values())
 

@@ -9,12 +9,17 @@ which makes the way back exact.
 from __future__ import annotations
 
 import fcntl
-import os
 import select
 import sys
 import termios
 
+from launcher.small_os import os
+
 assert sys.platform != "win32"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Output processing that cannot be undone exactly; where it is on, the second pty does without any.
 _NOT_UNDOABLE = sum(getattr(termios, name, 0) for name in ("OLCUC", "OCRNL", "ONOCR", "ONLRET", "TABDLY"))
@@ -30,12 +35,12 @@ class SecondTerminal:
     __slots__ = ("_ours", "_settings", "real")
 
     def __init__(self, ours: int, real: int) -> None:
-        settings = termios.tcgetattr(real)
+        settings = _settings_of(real)
         if settings[_OFLAG] & _NOT_UNDOABLE:
             settings[_OFLAG] &= ~termios.OPOST
-        termios.tcsetattr(ours, termios.TCSANOW, settings)
+        _set(ours, settings)
         self._ours = ours
-        self._settings = termios.tcgetattr(ours)
+        self._settings = _settings_of(ours)
         self.real = real
         self.follow_size()
 
@@ -49,18 +54,18 @@ class SecondTerminal:
 
     def pass_on_settings(self) -> None:
         """Make on the real terminal what changes the child has made here: curses sets modes on its output."""
-        before, now = self._settings, termios.tcgetattr(self._ours)
+        before, now = self._settings, _settings_of(self._ours)
         if now == before:
             return
         self._settings = now
-        real = termios.tcgetattr(self.real)
+        real = _settings_of(self.real)
         for place in _FLAGS:
             changed = before[place] ^ now[place]
             real[place] = real[place] & ~changed | now[place] & changed
         for index, character in enumerate(now[_CHARACTERS]):
             if character != before[_CHARACTERS][index]:
                 real[_CHARACTERS][index] = character
-        termios.tcsetattr(self.real, termios.TCSANOW, real)
+        _set(self.real, real)
 
     def as_written(self, data: bytes) -> bytes:
         """`data`, just read from our end, as the child wrote it."""
@@ -77,3 +82,20 @@ class SecondTerminal:
         poller = select.poll()
         poller.register(self._ours, select.POLLIN)
         return any(event & select.POLLIN for _, event in poller.poll(milliseconds))
+
+
+# termios has an exception of its own, which is no OSError. Who copies a pipe need not import it to know that.
+
+
+def _settings_of(descriptor: int) -> list[Any]:
+    try:
+        return termios.tcgetattr(descriptor)
+    except termios.error as error:
+        raise OSError(*error.args) from None
+
+
+def _set(descriptor: int, settings: list[Any]) -> None:
+    try:
+        termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+    except termios.error as error:
+        raise OSError(*error.args) from None

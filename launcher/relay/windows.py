@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from launcher.relay.ended import Ended
+from launcher.relay import Ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from launcher.handover import Environment
-    from launcher.relay.ended import Observer
+    from launcher.relay import Observer
 
 _CANNOT_EXECUTE = 126
 _NOT_FOUND = 127

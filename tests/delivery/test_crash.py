@@ -163,8 +163,9 @@ def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing
 
 
 def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_else(
-    waiting: Home, launcher: Launcher, plain_collector: Collector
+    waiting: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
 ) -> None:
+    chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
     slowly = ["strace", "-DD", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
     slowly += ["-e", "inject=rename:delay_enter=300000:when=1"]
     run = subprocess.Popen(
