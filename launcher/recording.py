@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from launcher.small_os import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +29,7 @@ class Recording:
         self._words = words
         self.started = time.time()
         self._prepared = False
+        self.starts_sender = 0  # a process that is to be waited for, if there is one
 
     def observer(self) -> Observer:
         """What watches the output of chef-run as it passes."""
@@ -45,6 +48,8 @@ class Recording:
         self._host = host.operating_system()
         self._targets = self._situation.targets(self._words)
         self._prepared = True
+        if self.starts_sender:
+            os.waitpid(self.starts_sender, 0)  # here and not in the thread that waits for chef-run: 2 ms
 
     def keep(self, report: bytes) -> bool:
         """Store the session; `report` is the observer's. True if that worked. Whatever goes wrong is silent."""

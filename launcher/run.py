@@ -94,7 +94,7 @@ def _flush(recording: Recording) -> None:
     if schedule.is_due(recording.home) and spool.any_waiting(recording.home):
         from launcher import sender
 
-        sender.start(recording.home, recording.started)
+        recording.starts_sender = sender.start(recording.home, recording.started)
 
 
 def _show_notice(situation: Situation, recording: Recording, descriptor: int) -> None:

@@ -23,17 +23,19 @@ WORD = "send"  # what our own __main__.py takes for it: `send NANOSECONDS`
 _LOCK = 3  # the descriptor by which it inherits the lock
 
 
-def start(home: Home, stored_before: float) -> None:
+def start(home: Home, stored_before: float) -> int:
     """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
+
+    Returns the process id of what starts it, which is to be waited for when there is time; 0 if there is none.
 
     The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
     and where nothing can be written, none does. Raises OSError if there can be none.
     """
     held = lock.take(home.lock)
     if held is None:
-        return
+        return 0
     try:
-        _start(home, held, int(stored_before * 1e9))
+        return _start(home, held, int(stored_before * 1e9))
     finally:
         os.close(held)
 
@@ -63,7 +65,7 @@ def _command(moment: int) -> list[str]:
 
 if sys.platform == "win32":
 
-    def _start(home: Home, held: int, moment: int) -> None:
+    def _start(home: Home, held: int, moment: int) -> int:
         import subprocess
 
         schedule.begin(home)
@@ -72,6 +74,7 @@ if sys.platform == "win32":
         )
         null = subprocess.DEVNULL
         subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
+        return 0
 
     def _lock(home: Home) -> int | None:
         """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""
@@ -84,17 +87,13 @@ if sys.platform == "win32":
 
 else:
 
-    def _start(home: Home, held: int, moment: int) -> None:
+    def _start(home: Home, held: int, moment: int) -> int:
         # Twice, so that init and not we must wait for it.
         child = os.fork()
         if child:
-            try:
-                os.waitpid(child, 0)
-            except ChildProcessError:
-                pass  # the caller ignores SIGCHLD: nothing is left to be waited for
-            return
+            return child
         try:
-            # First, since the launcher waits for us: a Ctrl-Z that is meant for chef-run must not stop us any more.
+            # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
             os.setsid()
             # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
             # launcher would pass it on to chef-run.
