@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test test-pythons lint packages try-packages demo clean
+.PHONY: install test test-pythons lint packages try-packages demo bench clean
 
 install: $(VENV)/.installed
 
@@ -64,6 +64,9 @@ try-packages: packages
 
 demo: install
 	$(VENV)/bin/python scripts/demo.py
+
+bench: install
+	$(VENV)/bin/python scripts/bench
 
 clean:
 	rm -rf $(VENV) build dist
