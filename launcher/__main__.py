@@ -4,7 +4,12 @@ import sys
 
 if not __package__:
     sys.dont_write_bytecode = True  # before the package can say so itself
-    sys.path.insert(0, __file__[: -len("/launcher/__main__.py")])  # without os, see small_os.py
+    folder = __file__.removesuffix("/launcher/__main__.py")
+    if folder in ("", __file__):  # named in some other way
+        import os  # not at the top, see small_os.py
+
+        folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path.insert(0, folder)
 
 from launcher.entry import main
 
