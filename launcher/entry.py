@@ -50,6 +50,8 @@ def _shell_init(shell: str) -> None:
 
 def _manage(command: Callable[[], object]) -> NoReturn:
     """Run a management command. What goes wrong in it unforeseen is one line."""
+    if sys.stdout is None:  # the caller closed it; for the rest of our life
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         command()
     except OSError as error:

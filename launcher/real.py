@@ -75,13 +75,23 @@ def _checked(path: str, named_by: str, launcher: str) -> str:
 def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str) -> Iterator[str]:
     beside = os.path.dirname(os.path.realpath(launcher))
     for path in profile.chef_run:
-        yield os.path.normpath(os.path.join(beside, path))
+        yield _by_its_own_name(os.path.normpath(os.path.join(beside, path)))
     names = ["chef-run"]
     if sys.platform == "win32":
         names = ["chef-run" + extension for extension in variables.get("PATHEXT", ".EXE;.BAT;.CMD").split(os.pathsep)]
     for folder in variables.get("PATH", os.defpath).split(os.pathsep):
         for name in names:
             yield os.path.join(folder or ".", name)
+
+
+def _by_its_own_name(path: str) -> str:
+    """The path itself; of a link that is called something else than chef-run, where it leads.
+
+    That is one which our packages have put aside: the program may care by which name it is started.
+    """
+    if os.path.basename(path).endswith(".distrib") and os.path.islink(path):
+        return os.path.realpath(path)
+    return path
 
 
 def is_launcher(path: str, launcher: str) -> bool:

@@ -15,7 +15,7 @@ MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
 # In the place of an alias zsh completes what it stands for: a command line of Python's. Of those, ours are given to
 # what completes chef-run; it is looked up when it is needed, so that it may be defined later than this.
 ZSH_COMPLETION = """\
-if (( $+functions[compdef] )); then
+if (( ${+functions[compdef]} )); then
   _chef_run_launcher() {
     (( CURRENT > 5 )) && [[ ${(Q)words[4]} == %(main)s && $words[5] == exec ]] || return
     shift 4 words
@@ -24,7 +24,7 @@ if (( $+functions[compdef] )); then
     _normal
     _compskip=all
   }
-  () { compdef -p _chef_run_launcher "${(b)1}" } %(python)s
+  () { compdef -p _chef_run_launcher "${(b)1}"; } %(python)s
 fi"""
 
 
@@ -49,7 +49,9 @@ def _bash(start: list[str]) -> str:
 
 
 def _zsh(start: list[str]) -> str:
-    return f"{_bash(start)}\n" + ZSH_COMPLETION % {"python": shlex.quote(start[0]), "main": shlex.quote(MAIN)}
+    # Twice: zsh compares the word as it stands in the alias.
+    words = {"python": shlex.quote(shlex.quote(start[0])), "main": shlex.quote(MAIN)}
+    return f"{_bash(start)}\n{ZSH_COMPLETION % words}"
 
 
 def _fish(start: list[str]) -> str:

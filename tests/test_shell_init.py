@@ -125,6 +125,21 @@ def test_a_folder_with_a_difficult_name_is_quoted(home: Home, shell: str, tmp_pa
     start_up = home.path / START_UP_FILES[shell]
     start_up.write_bytes(BEFORE[shell].encode() + text)
     assert says(home, shell, "chef-run 'a b'") == "depth=1 1: a b\n"
+    with terminal(home, shell) as at:
+        at.send("chef-run al\t")
+        at.expect_exact("alpha-host")
+
+
+@pytest.mark.parametrize("shell", ["zsh"], indirect=True)
+@pytest.mark.parametrize("options", ["ksharrays", "ignorebraces", "ignoreclosebraces", "shwordsplit globsubst"])
+def test_zsh_takes_it_whatever_its_options(home: Home, shell: str, options: str) -> None:
+    start_up = home.path / ".zshrc"
+    start_up.write_text(start_up.read_text().replace("set -u\n", f"set -u\nsetopt {options}\n"))
+    with terminal(home, shell) as at:
+        at.send("chef-run al\t")
+        at.expect_exact("alpha-host")
+        at.send("\r")
+        at.expect_exact("depth=1 1: alpha-host")
 
 
 def terminal(home: Home, shell: str) -> pexpect.spawn[bytes]:
@@ -189,6 +204,13 @@ def test_a_shell_that_it_has_no_text_for_is_not_understood(launcher: Launcher) -
     for arguments in ([], ["ksh"], ["bash", "zsh"]):
         done = launcher.run("shell-init", *arguments)
         assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_without_a_standard_output_nothing_is_wrong_but_that(launcher: Launcher) -> None:
+    for command in ("shell-init bash", "status", "disable"):
+        closed = ["sh", "-c", f"exec '{launcher.path}' {command} >&-"]
+        done = subprocess.run(closed, env=launcher.env, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), command
 
 
 def test_output_that_cannot_be_written_is_one_line(launcher: Launcher) -> None:

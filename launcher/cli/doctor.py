@@ -77,7 +77,11 @@ def _in_front(situation: Situation) -> Finding:
         path = os.path.join(home, name)
         if home and _mentions_us(path):
             return Finding(what, OK, f"{path} speaks of it; `type chef-run` shows whether your shell has it")
-    remedy = 'put eval "$(chef-run-launcher shell-init bash)" into ~/.bashrc, say'
+    setup = os.path.join(os.path.dirname(real.__file__), "../../../libexec/setup")  # which our packages have
+    if os.path.exists(setup):
+        remedy = f"sudo {os.path.normpath(setup)} front"
+    else:
+        remedy = 'put eval "$(chef-run-launcher shell-init bash)" into ~/.bashrc, say'
     return Finding(what, PROBLEM, f"chef-run is not the launcher: {remedy}")
 
 

@@ -30,10 +30,6 @@ class Definition
     Dir.chdir(@source) { instance_eval(&block) }
   end
 
-  def windows?
-    false
-  end
-
   def with_embedded_path
     { "PATH" => "#{install_dir}/embedded/bin:#{ENV["PATH"]}" }
   end

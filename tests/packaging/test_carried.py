@@ -62,7 +62,7 @@ def test_an_omnibus_build_puts_it_in_front(prefix: Path, home: Home, tmp_path: P
     arguments = [PACKAGING / "omnibus" / "chef-run-launcher.rb", prefix, files]
     done = subprocess.run([ruby, SOURCE / "tests/packaging/omnibus.rb", *arguments], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [b"python3", b"gems"]
+    assert done.stdout.split()[-2:] == [b"python3", b"gems"]
     runs_what_it_carries(prefix, home)
 
 
@@ -118,17 +118,65 @@ def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, 
     ("options", "says"),
     [
         (["--prefix=relative"], "--prefix must be an absolute path"),
-        (["--prefix=/nonexistent", "--profile=/nonexistent.toml"], "there is no file /nonexistent.toml"),
+        (["--prefix=/nonexistent", "--profile=/nonexistent.toml"], "/nonexistent.toml: there is no such file"),
+        (["--prefix=/nonexistent", "--python=python3"], "--python must be an absolute path without spaces"),
+        (["--prefix=/nonexistent", "--python=/a b/python3"], "--python must be an absolute path without spaces"),
+        (["--prefix=/nonexistent", "--python=/nonexistent"], "/nonexistent cannot be executed"),
         ([], "--prefix"),
     ],
 )
-def test_options_that_make_no_sense_are_named(options: list[str], says: str) -> None:
+def test_options_that_make_no_sense_are_named_and_nothing_is_done(options: list[str], says: str) -> None:
     done = install(*options)
     assert done.returncode == 2
     assert says in done.stderr
+    assert not Path("/nonexistent").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "says"),
+    [
+        ("name", "", "name must be there"),
+        ("chef_run", 'chef_run = "/usr/bin/chef-run"', "chef_run must be there, and be a list"),
+        ("endpoint", "endpoint = 3", "endpoint must be a str"),
+        ("endpoint", 'endpiont = "https://telemetry.example"', "nothing is known of endpiont"),
+        ("endpoint", 'endpoint = "http://telemetry.example"', "endpoint: http:// is for this machine only"),
+        ("folder", "folder = '/opt/$(id)'", "folder under [packages] must look like"),
+        ("command", 'command = "chef-run"', "command under [packages] must look like"),
+        ("maintainer", 'maintainer = "a <a@b>\\nPre-Depends: c"', "maintainer under [packages] must look like"),
+        ("product", "product = [[", "not valid TOML"),
+    ],
+)
+def test_a_profile_that_would_break_runs_is_refused(tmp_path: Path, line: str, instead: str, says: str) -> None:
+    profile = tmp_path / "profile.toml"
+    lines = (SOURCE / "launcher" / "distribution.toml").read_text().splitlines()
+    profile.write_text("\n".join(instead if each.startswith(line + " =") else each for each in lines))
+    done = install(f"--prefix={tmp_path / 'p'}", f"--profile={profile}")
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "p").exists()
 
 
 def test_a_python_that_cannot_run_it_is_named(tmp_path: Path) -> None:
     done = install(f"--prefix={tmp_path / 'p'}", "--python=/bin/false")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("install: /bin/false could not compile")
+
+
+def test_installed_again_it_replaces_what_was_there_and_only_once_all_is_there(tmp_path: Path, home: Home) -> None:
+    prefix = tmp_path / "p"
+    assert install(f"--prefix={prefix}").returncode == 0
+    library = prefix / "lib" / "chef-run-launcher"
+    (library / "left_over.py").touch()
+    no_index = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}
+    command = [python_with_pip(), str(SOURCE / "scripts" / "install"), f"--prefix={prefix}"]
+    done = subprocess.run(command, env=no_index, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("nothing was changed")
+    assert run(home, prefix / "bin" / "chef-run-launcher", "--version").startswith("chef-run-launcher ")
+    assert (library / "left_over.py").exists()
+    assert install(f"--prefix={prefix}").returncode == 0
+    assert not (library / "left_over.py").exists()
+    assert [path.name for path in library.parent.iterdir()] == ["chef-run-launcher"]
+    start = (prefix / "bin" / "chef-run-launcher").read_text().splitlines()
+    assert start[0].startswith("#!/") and start[0].endswith(" -IS")
+    assert run(home, prefix / "bin" / "chef-run-launcher", "--version").startswith("chef-run-launcher ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.roots import NOBODY, Root, layer
 
 COMMAND = "/usr/bin/chef-run"
 OURS = "/opt/chef-run-launcher/bin/chef-run-launcher"
+SETUP = "/opt/chef-run-launcher/libexec/setup"
 NAME = "chef-run-launcher"
 FLAVOURS = ("deb", "rpm")
 
@@ -175,6 +177,17 @@ def test_a_chef_run_of_the_administrators_own_comes_back_as_it_was(machine: Mach
     assert machine.root.changes() == before
 
 
+def test_a_chef_run_of_the_administrators_own_is_what_is_run(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    machine.root.run("rm", COMMAND)
+    machine.root.write(
+        COMMAND, '#!/bin/sh\necho "by way of my own"\nexec /opt/chef-workstation/bin/chef-run "$@"\n', 0o755
+    )
+    machine.install(machine.launcher)
+    said = machine.chef_run()
+    assert said == "by way of my own\nchef-run of chef-workstation 1: web01 package nginx\n"
+
+
 def test_what_an_administrator_puts_in_its_place_stays_there(machine: Machine) -> None:
     machine.install(machine.workstation)
     machine.install(machine.launcher)
@@ -190,6 +203,7 @@ def test_it_is_compiled_for_the_systems_python_and_anew_for_another(machine: Mac
     compiled = machine.bytecode()
     assert compiled > 100
     machine.root.run("sh", "-c", "find /opt/chef-run-launcher -name '*.pyc' -delete")
+    machine.root.write("/opt/chef-run-launcher/lib/chef-run-launcher/launcher/__pycache__/run.cpython-38.pyc", "old")
     machine.python_is_another(tmp_path)
     assert machine.bytecode() == compiled
     # Bytecode included, nobody but root can change it, and everybody can use it.
@@ -217,3 +231,112 @@ def test_python_settings_of_the_user_have_no_effect(machine: Machine) -> None:
         done = machine.root.run(*command, user=NOBODY, env=settings)
         assert "evil" not in done.stdout + done.stderr
         assert done.stderr == ""
+
+
+def test_a_python_that_does_not_work_keeps_nobody_from_installing_it(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    machine.root.run("ln", "-sf", "/bin/false", "/usr/bin/python3")
+    machine.install(machine.launcher)
+    assert machine.root.link(COMMAND) == OURS
+    machine.remove(NAME)
+    assert machine.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
+
+
+def test_a_step_that_was_interrupted_is_taken_up_and_leaves_nothing(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    before = machine.root.changes()
+    machine.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
+    machine.root.run("ln", "-s", "nowhere", f"{COMMAND}.distrib.new")
+    machine.install(machine.launcher)
+    assert machine.root.link(COMMAND) == OURS
+    machine.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
+    machine.remove(NAME)
+    assert machine.root.changes() == before
+
+
+def test_there_is_a_chef_run_at_every_moment(machine: Machine) -> None:
+    machine.install(machine.workstation)
+    machine.install(machine.launcher)
+    for tool in ("cp", "mv", "ln", "rm", "readlink"):
+        looks = f'#!/bin/sh\n[ -e {COMMAND} ] || touch /gap\n/bin/{tool} "$@"\nstatus=$?\n'
+        machine.root.write(f"/shims/{tool}", f"{looks}[ -e {COMMAND} ] || touch /gap\nexit $status\n", 0o755)
+    for step in ("back", "front"):
+        machine.root.run("env", "PATH=/shims:/usr/bin:/bin", SETUP, step)
+    assert machine.root.link(COMMAND) == OURS
+    assert "gap" not in machine.root.changes()
+
+
+def test_a_link_of_the_administrators_that_leads_nowhere_comes_back(machine: Machine) -> None:
+    machine.root.run("ln", "-s", "/srv/not-mounted/chef-run", COMMAND)
+    before = machine.root.changes()
+    machine.install(machine.launcher)
+    machine.remove(NAME)
+    assert machine.root.changes() == before
+
+
+def test_it_says_what_it_needs(packages: Path) -> None:
+    deb = ["dpkg-deb", "--field", str(only(packages, "*.deb")), "Depends"]
+    assert subprocess.run(deb, capture_output=True, check=True).stdout == b"python3 (>= 3.9)\n"
+    rpm = ["rpm", "-qp", "--requires", str(only(packages, "*.rpm"))]
+    required = subprocess.run(rpm, capture_output=True, check=True).stdout.decode().split("\n")
+    assert {"python3 >= 3.9", "/bin/sh", "coreutils", "findutils"} <= set(required)
+
+
+# What only dpkg knows of.
+
+
+@pytest.fixture
+def debian(tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
+    with layer(tmp_path / "layer") as root:
+        yield Machine(root, "deb", tmp_path, packages, next_packages)
+
+
+def test_removed_before_a_new_version_is_set_up_it_is_not_in_front(debian: Machine) -> None:
+    debian.install(debian.workstation, debian.launcher)
+    debian.root.run("dpkg", "--unpack", debian.next_launcher)
+    assert debian.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
+    debian.remove(NAME)
+    assert debian.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
+    assert not [path for path in debian.root.changes() if "distrib" in path]
+
+
+def test_an_upgrade_that_fails_leaves_it_in_front(debian: Machine, tmp_path: Path) -> None:
+    debian.install(debian.workstation, debian.launcher)
+    subprocess.run(["dpkg-deb", "-R", debian.next_launcher, tmp_path / "broken"], check=True)
+    (tmp_path / "broken" / "DEBIAN" / "preinst").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "broken" / "DEBIAN" / "preinst").chmod(0o755)
+    subprocess.run(["dpkg-deb", "-b", tmp_path / "broken", tmp_path / "broken.deb"], check=True, capture_output=True)
+    debian.root.run("dpkg", "-i", tmp_path / "broken.deb", fails=True)
+    assert debian.root.link(COMMAND) == OURS
+    assert debian.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
+
+
+def test_a_workstation_that_ships_the_command_is_diverted_from_it(debian: Machine, tmp_path: Path) -> None:
+    debian.install(debian.launcher)
+    debian.install(workstation.deb(tmp_path, "3", ships_links=True))
+    assert debian.root.link(COMMAND) == OURS
+    assert debian.chef_run() == "chef-run of chef-workstation 3: web01 package nginx\n"
+    debian.remove(NAME)
+    assert debian.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
+
+
+def test_a_diversion_of_the_administrators_keeps_it_out_and_can_be_got_rid_of(debian: Machine) -> None:
+    divert = ["dpkg-divert", "--local", "--no-rename", "--divert", f"{COMMAND}.mine", "--add", COMMAND]
+    debian.root.run(*divert)
+    debian.root.run("dpkg", "-i", debian.launcher, fails=True)
+    debian.remove(NAME)
+    debian.purge(NAME)
+    assert debian.root.run("dpkg-divert", "--list", COMMAND).stdout.startswith("local diversion")
+
+
+def test_workstation_set_up_by_itself_is_noticed_by_doctor_which_says_what_to_do(debian: Machine) -> None:
+    debian.install(debian.workstation, debian.launcher)
+    debian.root.run("dpkg", "--unpack", debian.next_workstation)
+    debian.root.run("dpkg", "--configure", "chef-workstation")
+    assert debian.root.link(COMMAND) != OURS
+    said = debian.root.run(NAME, "doctor", "--json", fails=True).stdout
+    assert f"sudo {SETUP} front" in said
+    debian.root.run(SETUP, "front")
+    assert debian.chef_run() == "chef-run of chef-workstation 2: web01 package nginx\n"
+    debian.remove(NAME)
+    assert debian.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"

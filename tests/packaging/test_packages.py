@@ -75,13 +75,14 @@ def test_built_twice_they_are_the_same_byte_for_byte(
     umask = os.umask(0o077)
     try:
         distributions(later, tmp_path / "pip")
-        build(later, tmp_path / "packages", "deb", "archive", date=DATE)
+        build(later, tmp_path / "packages", "deb", "rpm", "archive", date=DATE)
     finally:
         os.umask(umask)
     for once, again, pattern in (
         (pip_packages, tmp_path / "pip", "*.whl"),
         (pip_packages, tmp_path / "pip", "*.tar.gz"),
         (packages, tmp_path / "packages", "*.deb"),
+        (packages, tmp_path / "packages", "*.rpm"),
         (packages, tmp_path / "packages", "*.tar.gz"),
     ):
         assert only(once, pattern).read_bytes() == only(again, pattern).read_bytes(), pattern

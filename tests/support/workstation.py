@@ -23,12 +23,15 @@ def lay_out(root: Path, name: str, version: str) -> None:
             path.chmod(0o755)
 
 
-def deb(folder: Path, version: str, name: str = "chef-workstation") -> Path:
-    """Build it as a .deb. Returns its path."""
+def deb(folder: Path, version: str, name: str = "chef-workstation", ships_links: bool = False) -> Path:
+    """Build it as a .deb. Returns its path. With `ships_links`, the links are its own files."""
     root = folder / f"{name}-{version}-deb"
     lay_out(root, name, version)
+    if ships_links:
+        (root / "usr" / "bin").mkdir(parents=True)
+        (root / "usr" / "bin" / "chef-run").symlink_to(f"/opt/{name}/bin/chef-run")
     control = f"Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: nobody\nDescription: stand-in\n"
-    scripts = {"postinst": LINK.format(folder=f"/opt/{name}"), "postrm": UNLINK}
+    scripts = {} if ships_links else {"postinst": LINK.format(folder=f"/opt/{name}"), "postrm": UNLINK}
     (root / "DEBIAN").mkdir()
     (root / "DEBIAN" / "control").write_text(control)
     for script, line in scripts.items():
@@ -50,12 +53,21 @@ def rpm(folder: Path, version: str, name: str = "chef-workstation", red_hat: boo
 
 def machine(folder: Path) -> Path:
     """What this machine has, as an .rpm that says so."""
-    return _rpm(folder, "machine", "1", "%files\n", "Provides: /bin/sh\nProvides: python3 = 3.11\n")
+    return _rpm(
+        folder,
+        "machine",
+        "1",
+        "%files\n",
+        "Provides: /bin/sh\nProvides: python3 = 3.11\nProvides: coreutils\nProvides: findutils\n",
+    )
 
 
 def python(folder: Path, version: str) -> Path:
-    """A python3 as far as the administration of packages goes."""
-    return _rpm(folder, "python3", version, "%files\n")
+    """A package with a file whose name begins as that of the distribution's Python."""
+    install = (
+        "%install\ninstall -D /dev/null %{buildroot}/usr/bin/python3-stand-in\n%files\n/usr/bin/python3-stand-in\n"
+    )
+    return _rpm(folder, "python312", version, install)
 
 
 def _rpm(folder: Path, name: str, version: str, sections: str, more: str = "") -> Path:

@@ -1,4 +1,4 @@
-# The launcher inside the Workstation installer, in front of its chef-run. For the project's config/software/; the unpacked
+# The launcher inside the Workstation installer for Unix, in front of its chef-run. For the project's config/software/; the unpacked
 # sdist of chef-run-launcher lies in the project's files/.
 name "chef-run-launcher"
 license "Apache-2.0"
@@ -15,8 +15,6 @@ build do
 
   # The launcher looks in embedded/bin for the chef-run that it runs. Whoever links bin/chef-run into the PATH, as the
   # package's scripts do, links the launcher.
-  unless windows?
-    move "#{install_dir}/bin/chef-run", "#{install_dir}/embedded/bin/chef-run"
-    link "#{install_dir}/bin/chef-run-launcher", "#{install_dir}/bin/chef-run"
-  end
+  move "#{install_dir}/bin/chef-run", "#{install_dir}/embedded/bin/chef-run"
+  link "#{install_dir}/bin/chef-run-launcher", "#{install_dir}/bin/chef-run"
 end
