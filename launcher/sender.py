@@ -95,6 +95,7 @@ else:
         try:
             # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
             os.setsid()
+            os.nice(19)  # from here on whatever else there is to do comes first
             # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
             # launcher would pass it on to chef-run.
             schedule.begin(home)
@@ -114,7 +115,6 @@ else:
             for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
                 if descriptor > _LOCK:
                     _close(descriptor)
-            os.nice(10)
             command = _command(moment)
             os.execve(command[0], command, environment)
         finally:

@@ -182,7 +182,7 @@ def test_a_sender_in_trouble_holds_nothing_of_the_callers(troubled: Troubled) ->
     assert held <= troubled.descriptors
     others = troubled.descriptors - held
     assert {name.partition(":")[0] for name in others} <= {"socket"}
-    assert troubled.nice == 10
+    assert troubled.nice == 19
 
 
 def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(troubled: Troubled, name: str) -> None:
