@@ -26,13 +26,18 @@ test: install
 # Not the tests of tools, of packages, of power cuts and of crowds.
 CORE := tests/reading tests/relay tests/delivery/test_otlp.py tests/delivery/test_outcomes.py tests/delivery/test_trust.py \
   tests/delivery/test_spool.py $(addprefix tests/test_,audit.py bad_input.py cli.py consent.py decision.py doctor.py \
-  hosts.py hot_path.py main_job.py off.py real.py session.py)
+  host.py hosts.py hot_path.py main_job.py off.py real.py session.py small_os.py)
 
-# The core of the suite on the oldest, the usual and the newest Python that it is for, those that this machine has.
+# The core of the suite on the oldest, the usual and the newest Python that it is for: those that this machine has, but for
+# PYTHON, on which `make test` runs all of it.
 test-pythons:
-	for python in $$(scripts/pythons 9 11 13); do \
-	  version=$$($$python -c 'import sys; print("3.%d" % sys.version_info[1])') && echo "Python $$version" && \
-	  $(MAKE) INTERPRETER=$$python VENV=$(VENV)/$$version test ARGS="$(CORE)" || exit 1; \
+	this=$$($(PYTHON) -c 'import sys; print(sys.version_info[1])'); \
+	for minor in 9 11 13; do \
+	  python=$$(scripts/pythons $$minor); \
+	  if [ $$minor = $$this ]; then echo "Python 3.$$minor: make test"; continue; fi; \
+	  if [ -z "$$python" ]; then echo "Python 3.$$minor: not on this machine"; continue; fi; \
+	  echo "Python 3.$$minor: $$python"; \
+	  $(MAKE) INTERPRETER=$$python VENV=$(VENV)/3.$$minor test ARGS="$(CORE)" || exit 1; \
 	done
 
 lint: install
