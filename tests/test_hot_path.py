@@ -25,7 +25,7 @@ ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
 SPY = """
 import sys
 report, how, program = sys.argv[1:4]
-main, seen = None, {"opened": [], "started": [], "at_first": None}
+main, seen = None, {"opened": [], "opened_later": [], "started": [], "at_first": None}
 
 def modules():
     return sorted(sys.modules)
@@ -39,9 +39,10 @@ def note():
 def watch(event, arguments):
     if main is None:
         return
-    if event == "open" and seen["at_first"] is None and isinstance(arguments[0], (str, bytes)):
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
         name = arguments[0]
-        seen["opened"].append(name if isinstance(name, str) else name.decode())
+        when = "opened_later" if seen["at_first"] else "opened"
+        seen[when].append(name if isinstance(name, str) else name.decode())
     if event in ("os.fork", "os.exec", "os.posix_spawn", "_posixsubprocess.fork_exec"):
         seen["at_first"] = seen["at_first"] or modules()
         seen["started"].append(event)
@@ -102,11 +103,13 @@ HEAVY = {
 }
 
 
-def watched(home: Home, tmp_path: Path, *arguments: str, python: tuple[str, ...] = ("-I", "-S")) -> dict[str, Any]:
+def watched(
+    home: Home, tmp_path: Path, *arguments: str, python: tuple[str, ...] = ("-I", "-S"), main: Path = MAIN
+) -> dict[str, Any]:
     """What a run did, with `new` and `new_at_end`: the modules that it has loaded by its first process, and its end."""
     spy, report = tmp_path / "spy.py", tmp_path / "report"
     spy.write_text(SPY)
-    program = MAIN if python else Path(sys.executable).with_name("chef-run-launcher")
+    program = main if python else Path(sys.executable).with_name("chef-run-launcher")
     command = [sys.executable, *python, str(spy), str(report), "spy", str(program), "exec", *arguments]
     subprocess.run(command, env=home.env, check=True, capture_output=True)
     seen: dict[str, Any] = json.loads(report.read_text())
@@ -174,6 +177,7 @@ def test_before_chef_run_runs_these_files_are_opened(used: Home, tmp_path: Path)
     # Python's own: its modules, each by one file.
     others = [name for name in opened if not name.endswith((".pyc", ".py", ".so"))]
     assert [name for name in others if not name.startswith("/proc/")] == [
+        package.BUNDLE,  # not there, as pip makes none: see test_bundle.py
         used.env["CHEF_RUN_LAUNCHER_REAL"],  # is it the launcher itself?
         str(used.config),
         str(MAIN.with_name("distribution.toml")),

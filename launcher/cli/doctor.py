@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from launcher import config, decision, files, proxy, real, trust
+from launcher import BUNDLE, config, decision, files, proxy, real, trust
 from launcher.cli.output import console, facts, print_json
 from launcher.endpoint import Endpoint
 from launcher.home import Home
@@ -21,6 +21,7 @@ from launcher.situation import Situation
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
 SECONDS = 5  # that a step of the connection may take
+LAYOUT = "chef-run-launcher"  # the folder that scripts/install makes, with a bundle; pip makes neither
 
 
 class Finding(NamedTuple):
@@ -108,10 +109,12 @@ def _chef_run(situation: Situation) -> Finding:
 def _speed() -> Iterator[Finding]:
     """What a run cannot mend itself: it writes no bytecode."""
     compiled = config.__spec__.cached if config.__spec__ else None
+    package = os.path.dirname(os.path.abspath(config.__file__))
+    remedy = shlex.join([sys.executable, "-I", "-S", os.path.join(package, "bundle.py")])
     if compiled and not os.path.exists(compiled):
-        library = os.path.dirname(os.path.dirname(os.path.abspath(config.__file__)))
-        remedy = f"{shlex.quote(sys.executable)} -m compileall -q {shlex.quote(library)}"
         yield Finding("speed", NOTE, f"each run compiles the launcher: {remedy}")
+    elif os.path.basename(os.path.dirname(package)) == LAYOUT and not os.path.exists(BUNDLE):
+        yield Finding("speed", NOTE, f"each run could start faster: {remedy}")
 
 
 def _telemetry(situation: Situation) -> Finding:
