@@ -23,10 +23,9 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 test: install
 	$(VENV)/bin/pytest $(ARGS)
 
-# Not the tests of tools, of packages, of power cuts and of crowds.
-CORE := tests/reading tests/relay tests/delivery/test_otlp.py tests/delivery/test_outcomes.py tests/delivery/test_trust.py \
-  tests/delivery/test_spool.py $(addprefix tests/test_,audit.py bad_input.py cli.py consent.py decision.py doctor.py \
-  host.py hosts.py hot_path.py main_job.py off.py real.py session.py small_os.py)
+# What a run and a delivery do, and the commands that change something.
+CORE := tests/reading tests/relay tests/delivery/test_outcomes.py $(addprefix tests/test_,bundle.py cli.py consent.py \
+  decision.py host.py hot_path.py main_job.py off.py real.py session.py small_os.py)
 
 # The core of the suite on the oldest, the usual and the newest Python that it is for: those that this machine has, but for
 # PYTHON, on which `make test` runs all of it.

@@ -4,7 +4,12 @@ __version__ = "0.1.0"
 
 import marshal
 import sys
-from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader, spec_from_file_location
+
+try:
+    from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader, spec_from_file_location
+except ImportError:  # where the inside of Python is another; in public they have to be loaded first
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import MAGIC_NUMBER, spec_from_file_location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -165,7 +165,8 @@ def test_after_a_resize_the_size_is_right_and_stays_right(tmp_path: Path) -> Non
     script = f"""if True:
         import os, signal, termios, fcntl
         def look(*_):
-            with open({str(tmp_path / "sizes")!r}, "a") as file:
+            # The encoding is told, or Python 3.9 imports a module to find it, and a second signal interrupts that.
+            with open({str(tmp_path / "sizes")!r}, "a", encoding="ascii") as file:
                 file.write("%d %d " % os.get_terminal_size(0) + "%d %d\\n" % os.get_terminal_size(1))
         signal.signal(signal.SIGWINCH, look)
         woken, waking = os.pipe()  # not signal.pause, which misses one that comes right before it
