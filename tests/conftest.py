@@ -31,9 +31,10 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_process_of_ours_is_left_when_the_tests_are_over() -> Iterator[None]:
+def no_process_of_ours_is_left_when_the_tests_are_over(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
-    wait_until(lambda: not launchers(), "no launcher, relay or sender is left", seconds=40)
+    here = tmp_path_factory.getbasetemp()  # not those of tests that run beside these
+    wait_until(lambda: not launchers(here), "no launcher, relay or sender is left", seconds=40)
 
 
 @pytest.fixture

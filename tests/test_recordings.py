@@ -54,6 +54,7 @@ def run_on_a_terminal(launcher: Launcher, arguments: list[str], expected: int) -
         terminal.expect(pexpect.EOF)
         output: bytes = terminal.before
         terminal.wait()
+        terminal.ptyproc.delayafterclose = 0  # seconds that it would give a process to end, which has ended
     ended = -terminal.signalstatus if terminal.signalstatus else terminal.exitstatus
     assert ended == expected
     return output

@@ -173,14 +173,14 @@ def satisfies(value: object) -> bool:
     return True
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(nearly_records() | ANYTHING)
 def test_what_is_seen_to_satisfy_the_schema_does(value: Any) -> None:
     if plain_session.satisfies_schema(value):
         assert satisfies(value)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(RECORDS)
 def test_a_record_of_the_shape_that_runs_make_is_judged_as_the_schema_judges_it(value: Any) -> None:
     # Other than JSON Schema, it takes a 1 for a 1 only where it is written as one.
@@ -196,7 +196,7 @@ def test_all_that_is_built_is_seen_to_satisfy_the_schema(hosts: str) -> None:
             assert plain_session.satisfies_schema(made)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(nearly_records() | ANYTHING)
 def test_the_text_of_a_record_is_as_json_writes_it(value: Any) -> None:
     assert plain_session.indented(value) == json.dumps(value, indent=2)

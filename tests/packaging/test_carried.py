@@ -21,7 +21,7 @@ CHEF_RUN = '#!/bin/sh\necho "the real one: $*"\n'
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """Where a Workstation is being laid out, whose chef-run is in bin; its Python is this one."""
-    prefix = tmp_path / "workstation"
+    prefix = tmp_path / "w"
     for folder in ("bin", "embedded/bin"):
         (prefix / folder).mkdir(parents=True)
     (prefix / "bin" / "chef-run").write_text(CHEF_RUN)
@@ -111,7 +111,7 @@ def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, 
     home.config.write_text("[cookbook]\nnames = [\n 'what only a TOML library reads' ]\n")
     for python in {sys.executable, *found}:
         assert "shell-init" in run(home, python, "-I", "-S", main, "--help")
-        assert "config.toml" in run(home, python, "-I", "-S", main, "status")
+        assert "Telemetry is o" in run(home, python, "-I", "-S", main, "status")
         run(home, python, "-I", "-S", main, "disable")
 
 

@@ -84,6 +84,13 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path, packages: Path, next
         yield Machine(root, request.param, tmp_path, packages, next_packages)
 
 
+@pytest.fixture
+def debian(tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
+    """One with dpkg, for what `setup` does whoever calls it, and what only dpkg knows of."""
+    with layer(tmp_path / "layer") as root:
+        yield Machine(root, "deb", tmp_path, packages, next_packages)
+
+
 def test_beside_workstation_it_is_in_front_and_removal_restores_what_was(machine: Machine) -> None:
     machine.install(machine.workstation)
     before = machine.root.changes()
@@ -168,34 +175,34 @@ def test_both_can_be_removed_at_once(machine: Machine, names: tuple[str, str]) -
     assert machine.root.changes() == nothing
 
 
-def test_a_chef_run_of_the_administrators_own_comes_back_as_it_was(machine: Machine) -> None:
-    machine.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o750)
-    before = machine.root.changes()
-    machine.install(machine.launcher)
-    assert machine.root.link(COMMAND) == OURS
-    machine.remove(NAME)
-    assert machine.root.changes() == before
+def test_a_chef_run_of_the_administrators_own_comes_back_as_it_was(debian: Machine) -> None:
+    debian.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o750)
+    before = debian.root.changes()
+    debian.install(debian.launcher)
+    assert debian.root.link(COMMAND) == OURS
+    debian.remove(NAME)
+    assert debian.root.changes() == before
 
 
-def test_a_chef_run_of_the_administrators_own_is_what_is_run(machine: Machine) -> None:
-    machine.install(machine.workstation)
-    machine.root.run("rm", COMMAND)
-    machine.root.write(
+def test_a_chef_run_of_the_administrators_own_is_what_is_run(debian: Machine) -> None:
+    debian.install(debian.workstation)
+    debian.root.run("rm", COMMAND)
+    debian.root.write(
         COMMAND, '#!/bin/sh\necho "by way of my own"\nexec /opt/chef-workstation/bin/chef-run "$@"\n', 0o755
     )
-    machine.install(machine.launcher)
-    said = machine.chef_run()
+    debian.install(debian.launcher)
+    said = debian.chef_run()
     assert said == "by way of my own\nchef-run of chef-workstation 1: web01 package nginx\n"
 
 
-def test_what_an_administrator_puts_in_its_place_stays_there(machine: Machine) -> None:
-    machine.install(machine.workstation)
-    machine.install(machine.launcher)
-    machine.root.run("rm", COMMAND)
-    machine.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o755)
-    machine.remove(NAME)
-    assert machine.root.run(COMMAND).stdout == "my own\n"
-    assert not [path for path in machine.root.changes() if "distrib" in path]
+def test_what_an_administrator_puts_in_its_place_stays_there(debian: Machine) -> None:
+    debian.install(debian.workstation)
+    debian.install(debian.launcher)
+    debian.root.run("rm", COMMAND)
+    debian.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o755)
+    debian.remove(NAME)
+    assert debian.root.run(COMMAND).stdout == "my own\n"
+    assert not [path for path in debian.root.changes() if "distrib" in path]
 
 
 def test_it_is_compiled_for_the_systems_python_and_anew_for_another(machine: Machine, tmp_path: Path) -> None:
@@ -211,11 +218,11 @@ def test_it_is_compiled_for_the_systems_python_and_anew_for_another(machine: Mac
     assert machine.root.run(*open_to_others.split()).stdout == ""
 
 
-def test_python_settings_of_the_user_have_no_effect(machine: Machine) -> None:
-    machine.install(machine.workstation, machine.launcher)
+def test_python_settings_of_the_user_have_no_effect(debian: Machine) -> None:
+    debian.install(debian.workstation, debian.launcher)
     for module in ("launcher", "typer", "os", "sitecustomize", "usercustomize"):
         for folder in ("/evil", "/home/operator/.local/lib/python3.11/site-packages"):
-            machine.root.write(f"{folder}/{module}.py", "print('evil')\nraise SystemExit('evil')\n")
+            debian.root.write(f"{folder}/{module}.py", "print('evil')\nraise SystemExit('evil')\n")
     settings = {
         "PYTHONPATH": "/evil",
         "PYTHONSTARTUP": "/evil/os.py",
@@ -226,52 +233,52 @@ def test_python_settings_of_the_user_have_no_effect(machine: Machine) -> None:
         "HOME": "/home/operator",
         "CHEF_TELEMETRY_OPT_OUT": "",
     }
-    machine.root.run("chown", "-R", f"{NOBODY}:{NOBODY}", "/home/operator")
+    debian.root.run("chown", "-R", f"{NOBODY}:{NOBODY}", "/home/operator")
     for command in ([COMMAND, "web01"], [NAME, "status"]):
-        done = machine.root.run(*command, user=NOBODY, env=settings)
+        done = debian.root.run(*command, user=NOBODY, env=settings)
         assert "evil" not in done.stdout + done.stderr
         assert done.stderr == ""
 
 
-def test_a_python_that_does_not_work_keeps_nobody_from_installing_it(machine: Machine) -> None:
-    machine.install(machine.workstation)
-    machine.root.run("ln", "-sf", "/bin/false", "/usr/bin/python3")
-    machine.install(machine.launcher)
-    assert machine.root.link(COMMAND) == OURS
-    machine.remove(NAME)
-    assert machine.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
+def test_a_python_that_does_not_work_keeps_nobody_from_installing_it(debian: Machine) -> None:
+    debian.install(debian.workstation)
+    debian.root.run("ln", "-sf", "/bin/false", "/usr/bin/python3")
+    debian.install(debian.launcher)
+    assert debian.root.link(COMMAND) == OURS
+    debian.remove(NAME)
+    assert debian.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
 
 
-def test_a_step_that_was_interrupted_is_taken_up_and_leaves_nothing(machine: Machine) -> None:
-    machine.install(machine.workstation)
-    before = machine.root.changes()
-    machine.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
-    machine.root.run("ln", "-s", "nowhere", f"{COMMAND}.distrib.new")
-    machine.install(machine.launcher)
-    assert machine.root.link(COMMAND) == OURS
-    machine.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
-    machine.remove(NAME)
-    assert machine.root.changes() == before
+def test_a_step_that_was_interrupted_is_taken_up_and_leaves_nothing(debian: Machine) -> None:
+    debian.install(debian.workstation)
+    before = debian.root.changes()
+    debian.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
+    debian.root.run("ln", "-s", "nowhere", f"{COMMAND}.distrib.new")
+    debian.install(debian.launcher)
+    assert debian.root.link(COMMAND) == OURS
+    debian.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
+    debian.remove(NAME)
+    assert debian.root.changes() == before
 
 
-def test_there_is_a_chef_run_at_every_moment(machine: Machine) -> None:
-    machine.install(machine.workstation)
-    machine.install(machine.launcher)
+def test_there_is_a_chef_run_at_every_moment(debian: Machine) -> None:
+    debian.install(debian.workstation)
+    debian.install(debian.launcher)
     for tool in ("cp", "mv", "ln", "rm", "readlink"):
         looks = f'#!/bin/sh\n[ -e {COMMAND} ] || touch /gap\n/bin/{tool} "$@"\nstatus=$?\n'
-        machine.root.write(f"/shims/{tool}", f"{looks}[ -e {COMMAND} ] || touch /gap\nexit $status\n", 0o755)
+        debian.root.write(f"/shims/{tool}", f"{looks}[ -e {COMMAND} ] || touch /gap\nexit $status\n", 0o755)
     for step in ("back", "front"):
-        machine.root.run("env", "PATH=/shims:/usr/bin:/bin", SETUP, step)
-    assert machine.root.link(COMMAND) == OURS
-    assert "gap" not in machine.root.changes()
+        debian.root.run("env", "PATH=/shims:/usr/bin:/bin", SETUP, step)
+    assert debian.root.link(COMMAND) == OURS
+    assert "gap" not in debian.root.changes()
 
 
-def test_a_link_of_the_administrators_that_leads_nowhere_comes_back(machine: Machine) -> None:
-    machine.root.run("ln", "-s", "/srv/not-mounted/chef-run", COMMAND)
-    before = machine.root.changes()
-    machine.install(machine.launcher)
-    machine.remove(NAME)
-    assert machine.root.changes() == before
+def test_a_link_of_the_administrators_that_leads_nowhere_comes_back(debian: Machine) -> None:
+    debian.root.run("ln", "-s", "/srv/not-mounted/chef-run", COMMAND)
+    before = debian.root.changes()
+    debian.install(debian.launcher)
+    debian.remove(NAME)
+    assert debian.root.changes() == before
 
 
 def test_it_says_what_it_needs(packages: Path) -> None:
@@ -280,15 +287,6 @@ def test_it_says_what_it_needs(packages: Path) -> None:
     rpm = ["rpm", "-qp", "--requires", str(only(packages, "*.rpm"))]
     required = subprocess.run(rpm, capture_output=True, check=True).stdout.decode().split("\n")
     assert {"python3 >= 3.9", "/bin/sh", "coreutils", "findutils"} <= set(required)
-
-
-# What only dpkg knows of.
-
-
-@pytest.fixture
-def debian(tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
-    with layer(tmp_path / "layer") as root:
-        yield Machine(root, "deb", tmp_path, packages, next_packages)
 
 
 def test_removed_before_a_new_version_is_set_up_it_is_not_in_front(debian: Machine) -> None:

@@ -26,16 +26,21 @@ def senders(home: Home) -> list[int]:
     return found
 
 
-def launchers() -> list[int]:
-    """The ids of the launchers, relays and senders at work that were started from this installation."""
+def launchers(below: Path) -> list[int]:
+    """The ids of the launchers, relays and senders at work that the tests of this process have started.
+
+    Theirs is a HOME somewhere `below`, or what pytest-xdist calls this process among those that run tests.
+    """
     here = [str(Path(sys.executable).with_name("chef-run-launcher")), str(Path(launcher.__file__).parent)]
+    ours = [f"HOME={below}", f"PYTEST_XDIST_WORKER={os.environ.get('PYTEST_XDIST_WORKER')}"]
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_text(errors="replace")
+            environment = (folder / "environ").read_text(errors="replace")
         except OSError:
             continue
-        if any(path in command for path in here):
+        if any(path in command for path in here) and any(each in environment for each in ours):
             found.append(int(folder.name))
     return found
 
