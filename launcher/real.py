@@ -85,9 +85,9 @@ def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str) -
 
 
 def _by_its_own_name(path: str) -> str:
-    """The path itself; of a link that is called something else than chef-run, where it leads.
+    """The path itself; of a link that our packages have put aside as `.distrib`, where it leads.
 
-    That is one which our packages have put aside: the program may care by which name it is started.
+    The program may care by which name it is started.
     """
     if os.path.basename(path).endswith(".distrib") and os.path.islink(path):
         return os.path.realpath(path)
