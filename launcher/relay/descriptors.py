@@ -1,13 +1,16 @@
-"""Keeping our own files out of the caller's way, and letting go of the caller's."""
+"""Keeping our own files out of the caller's way, letting go of the caller's, and waiting for what can be read."""
 
 from __future__ import annotations
 
-import fcntl
 import sys
 
 from launcher.small_os import os
 
 assert sys.platform != "win32"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import select
 
 
 def pipe() -> tuple[int, int]:
@@ -27,7 +30,15 @@ def above_standard(descriptor: int) -> int:
 
 def duplicate(descriptor: int, lowest: int = 3) -> int:
     """A second descriptor of the same file, not lower than `lowest`, that no program of others inherits."""
-    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
+    # Not by fcntl: Python may have it as a file of its own, which takes 0.3 ms to load.
+    lower = []
+    try:
+        while (copy := os.dup(descriptor)) < lowest:
+            lower.append(copy)
+        return copy
+    finally:
+        for each in lower:
+            os.close(each)
 
 
 def let_go(kept: list[int]) -> None:
@@ -54,3 +65,13 @@ def _open_descriptors() -> list[int]:
         return [int(name) for name in os.listdir("/dev/fd")]
     except OSError:
         return list(range(1024))  # no /proc: as far as the customary limit goes
+
+
+def poller(*readable: int) -> select.poll:
+    """What waits until one of these can be read, or has come to its end."""
+    import select  # not at the top: where Python has it as a file of its own, it would cost 0.6 ms before chef-run runs
+
+    made = select.poll()
+    for descriptor in readable:
+        made.register(descriptor, select.POLLIN)
+    return made

@@ -4,14 +4,13 @@ It is in the caller's process group and serves as its canary: a signal that reac
 When the launcher is killed, it ends the child, as that signal would have; when a grandchild still holds the
 output at the end, it lives on until that is served.
 
-The launcher gives orders, one a line: the child's process id, then ASK and DRAIN at any time, in the end
-CHILD_ENDED. Back come the numbers of signals as they arrive; ANSWERED after each ASK and each DRAIN; after
-CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the observer's report, to the end.
+The launcher gives orders, a byte each: ASK and DRAIN at any time, in the end CHILD_ENDED. Back come the numbers of
+signals as they arrive; ANSWERED after each ASK and each DRAIN; after CHILD_ENDED, when all is drained, STAYS or LEAVES,
+and then the observer's report, to the end.
 """
 
 from __future__ import annotations
 
-import select
 import sys
 import time
 
@@ -19,14 +18,15 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 from launcher.handover import holdable_signals
-from launcher.relay.descriptors import let_go, pipe
-from launcher.relay.follower import Follower, Watcher  # before the fork: after it, the same takes 0.8 ms more
+from launcher.relay.descriptors import let_go, pipe, poller
+from launcher.relay.follower import Follower, Watcher, follow_in_turn
+from launcher.relay.routes import ends
 from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from launcher.relay import Observer
     from launcher.relay.routes import Route
@@ -59,28 +59,40 @@ _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a grou
 
 
 class RelayProcess:
-    """The relay process, as the launcher sees it. Making one raises OSError if there can be none."""
+    """The relay process, as the launcher sees it. Raises OSError if there is no pipe to be had for it."""
 
-    __slots__ = ("_heard", "_unanswered", "answers", "orders", "pid", "ready", "stays")
+    __slots__ = ("_heard", "_its_ends", "_our_ends", "_unanswered", "pid", "stays")
 
-    def __init__(self, routes: list[Route], observer: Callable[[], Observer]) -> None:
-        orders, self.orders = pipe()
-        self.answers, answers = pipe()
-        # One byte when it is at work; the end of the file, and nothing before it, when it failed.
-        self.ready, ready = pipe()
+    def __init__(self) -> None:
+        orders, our_orders = pipe()
+        our_answers, answers = pipe()
+        self._our_ends = our_orders, our_answers
+        self._its_ends = orders, answers
         self._heard: list[tuple[int, float]] = []
         self._unanswered = 0
+        self.pid = 0  # while there is none, and where there can be none
         self.stays = False  # whether it outlives the run
-        self.pid = os.fork()
-        if self.pid == 0:
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What the launcher must not close before the relay process is started."""
+        return self._our_ends + self._its_ends
+
+    def start(self, routes: list[Route], observer: Callable[[], Observer], child: int) -> bool:
+        """Have it relay from here on; the routes are then its own. False if there is no process to be had."""
+        try:
+            process = os.fork()
+        except OSError:
+            process = None
+        if process == 0:
             try:
-                _serve(routes, observer, orders, answers, ready)
+                _serve(routes, observer, child, *self._its_ends)
             finally:
                 os._exit(0)
-        os.close(ready)
-
-    def child_started(self, child: int) -> None:
-        self._order(b"%d" % child)
+        for descriptor in (*self._its_ends, *ends(routes)):
+            os.close(descriptor)
+        self.pid = process or 0
+        return process is not None
 
     def reached_group(self, number: int) -> bool:
         """Whether a signal that the launcher got went to its whole group.
@@ -88,6 +100,8 @@ class RelayProcess:
         Asked rather than waited for, so that no load of the machine makes the answer wrong: Linux signals
         the younger members of a group first, and a process hears its signals before it reads on.
         """
+        if not self.pid:
+            return False
         self._ask(_ASK)
         if number == _signal.SIGCONT and (self._unanswered or not self._has_heard(number)):
             # It was stopped with the whole group, and may not have been continued with it. What it hears of
@@ -125,33 +139,31 @@ class RelayProcess:
         `unread` is called when that takes so long that nobody can be reading.
         """
         self._order(_CHILD_ENDED)
-        if not self._poller().poll(_DRAIN_MILLISECONDS):
+        _, answers = self._our_ends
+        if not poller(answers).poll(_DRAIN_MILLISECONDS):
             unread()
         said = b""
-        while not said.endswith((_STAYS, _LEAVES)) and (byte := os.read(self.answers, 1)):
+        while not said.endswith((_STAYS, _LEAVES)) and (byte := os.read(answers, 1)):
             said = byte
         report = b""
-        while piece := os.read(self.answers, 1 << 16):
+        while piece := os.read(answers, 1 << 16):
             report += piece
         self.stays = said != _LEAVES
         return report
 
-    def _poller(self) -> select.poll:
-        poller = select.poll()
-        poller.register(self.answers, select.POLLIN)
-        return poller
-
     def _order(self, order: bytes) -> None:
-        _tell(self.orders, order + b"\n")
+        orders, _ = self._our_ends
+        _tell(orders, order)
 
     def _ask(self, order: bytes) -> None:
         """Have an order answered, and note which signals it has heard of since its last answer."""
         self._order(order)
         self._unanswered += 1
-        poller = self._poller()
+        _, answers = self._our_ends
+        answered = poller(answers)
         said = b""
-        while self._unanswered and poller.poll(_ANSWER_MILLISECONDS):
-            piece = os.read(self.answers, 1 << 10)
+        while self._unanswered and answered.poll(_ANSWER_MILLISECONDS):
+            piece = os.read(answers, 1 << 10)
             if not piece:
                 break  # somebody has killed it
             self._unanswered -= piece.count(_ANSWERED)
@@ -162,33 +174,35 @@ class RelayProcess:
         self._heard += [(number, now + _ON_ITS_WAY) for number in said.replace(_ANSWERED, b"")]
 
 
-def _serve(routes: list[Route], observer: Callable[[], Observer], orders: int, answers: int, ready: int) -> None:
-    """The relay process's life. It starts with all signals held."""
-    let_go([orders, answers, ready, *(end for route in routes for end in (route.source, route.sink))])
-    os.chdir("/")  # it may outlive the run, and must keep no file system busy
-    child: list[int] = []
+def _serve(routes: list[Route], observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
+    """The relay process's life. It starts with all signals held, and the child has started: nothing may fail."""
+    let_go([orders, answers, *ends(routes)])
+    try:
+        os.chdir("/")  # it may outlive the run, and must keep no file system busy
+    except OSError:
+        pass
     watcher = Watcher(observer)
     followers = [Follower(route, watcher) for route in routes]
+    try:
+        for follower in followers:
+            follower.start()
+    except (RuntimeError, OSError):  # no threads to be had: output goes on, and that is all there is
+        os.close(answers)
+        follow_in_turn([follower for follower in followers if not follower.has_thread])
+        for follower in followers:
+            follower.wait_until_over()
+        return
     _listen_for_signals(routes, answers, child)
-    os.write(ready, b"!")  # the end of the file without it means that there is no relay
-    os.close(ready)
 
-    ended = False
-    for order in _orders(orders):
-        if order == _ASK:
-            _tell(answers, _ANSWERED)
-        elif order == _DRAIN:
+    while (order := os.read(orders, 1)) not in (b"", _CHILD_ENDED):
+        if order == _DRAIN:
             for follower in followers:
                 follower.drain(_DRAIN_SECONDS)
-            _tell(answers, _ANSWERED)
-        elif order == _CHILD_ENDED:
-            ended = True
-            break
-        else:
-            child.append(int(order))
+        _tell(answers, _ANSWERED)
+    ended = order == _CHILD_ENDED
     _signal.set_wakeup_fd(-1)
-    if child and not ended:
-        _send(child[0], _signal.SIGKILL)  # the launcher was killed, in place of the program
+    if not ended:
+        _send(child, _signal.SIGKILL)  # the launcher was killed, in place of the program
     for follower in followers:
         follower.drain()
     if ended:
@@ -199,18 +213,13 @@ def _serve(routes: list[Route], observer: Callable[[], Observer], orders: int, a
         follower.wait_until_over()
 
 
-def _orders(descriptor: int) -> Iterator[bytes]:
-    while piece := os.read(descriptor, 1 << 10):
-        yield from piece.splitlines()
-
-
-def _listen_for_signals(routes: list[Route], answers: int, child: list[int]) -> None:
+def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:
     """From here on, the number of each signal is in `answers` the moment it has come."""
 
     def note(number: int, frame: object) -> None:
         # In the background a size changes without SIGWINCH; it is SIGCONT that brings us back.
-        if number in (_signal.SIGWINCH, _signal.SIGCONT) and _follow_size(routes) and child:
-            _send(child[0], _signal.SIGWINCH)  # it may have looked before the size was there
+        if number in (_signal.SIGWINCH, _signal.SIGCONT) and _follow_size(routes):
+            _send(child, _signal.SIGWINCH)  # it may have looked before the size was there
 
     os.set_blocking(answers, False)
     _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import stat
 import sys
 
@@ -55,10 +54,15 @@ def open_routes(inherit_terminal: bool) -> list[Route]:
     return list(routes.values())
 
 
+def ends(routes: list[Route]) -> list[int]:
+    """The descriptors that a relay process copies from and to."""
+    return [end for route in routes for end in (route.source, route.sink)]
+
+
 def _is_relayed(number: int, mode: int, inherit_terminal: bool) -> bool:
     if stat.S_ISFIFO(mode):
         # A FIFO opened for both ways may be read from as well, which a relay could not serve.
-        return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
+        return not _can_be_read(number)
     if stat.S_ISCHR(mode):
         return not inherit_terminal and os.isatty(number)
     return stat.S_ISSOCK(mode) and _is_stream(number)
@@ -87,6 +91,15 @@ def _open_route(number: int, mode: int) -> Route:
     if not os.get_blocking(number):
         os.set_blocking(child_end, False)  # as the child would find it; the caller's own is never touched
     return Route(number, source, child_end, terminal)
+
+
+def _can_be_read(number: int) -> bool:
+    """Whether a pipe was opened for reading. Nothing is read, and nothing waited for."""
+    try:
+        os.read(number, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _is_named_fifo(number: int) -> bool:

@@ -9,13 +9,14 @@ which makes the way back exact.
 from __future__ import annotations
 
 import fcntl
-import select
 import sys
 import termios
 
-from launcher.small_os import os
+assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+# ruff: noqa: E402
 
-assert sys.platform != "win32"
+from launcher.relay.descriptors import poller
+from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ class SecondTerminal:
         return data.replace(b"\r\n", b"\n")
 
     def _has_more(self, milliseconds: int) -> bool:
-        poller = select.poll()
-        poller.register(self._ours, select.POLLIN)
-        return any(event & select.POLLIN for _, event in poller.poll(milliseconds))
+        import select
+
+        return any(event & select.POLLIN for _, event in poller(self._ours).poll(milliseconds))
 
 
 # termios has an exception of its own, which is no OSError. Who copies a pipe need not import it to know that.
