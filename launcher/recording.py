@@ -45,6 +45,7 @@ class Recording:
 
         from launcher import host, installation_id, plain_session, spool  # noqa: F401
 
+        self._next_to_go = spool.next_to_go(self.home)
         self._host = host.operating_system()
         self._targets = self._situation.targets(self._words)
         self._prepared = True
@@ -82,7 +83,7 @@ class Recording:
         except session.TooLarge:
             spool.count_dropped(self.home)
             return False
-        spool.store(self.home, record["id"], content)
+        spool.store(self.home, record["id"], content, self._next_to_go)
         return True
 
     def _key(self) -> bytes:

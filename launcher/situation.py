@@ -97,9 +97,9 @@ class Situation:
         return [config.load(path) for path in config_option.config_files(self._words)]
 
     def again(self) -> Situation:
-        """The same as it is now: all that may change is read once more."""
+        """The same as it is now: the files that may turn telemetry off are read once more."""
         now = Situation(self.variables, self._words)
-        now.profile = self.profile
+        now.profile, now.home_problem = self.profile, self.home_problem
         return now
 
     @property

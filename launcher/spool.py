@@ -15,15 +15,16 @@ from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from launcher.home import Home
     from launcher.session import Session
 
 MOST = 500  # sessions
 LONGEST = 30 * 24 * 3600  # seconds that one waits at the most
-# Sessions that a run looks at to hold the bound: more than parallel runs can add, and few enough to cost it nothing.
-EXAMINED = MOST + 100
+PARALLEL = 100  # runs that may store theirs between two looks at what waits
+# Sessions that a run looks at, of a folder that somebody else has filled. The sender sees to the rest.
+EXAMINED = MOST + PARALLEL
 LEFTOVER = 24 * 3600  # seconds; a temporary file of that age is not about to be renamed any more
 
 _PREFIX, _SUFFIX = "session-", ".json"
@@ -46,15 +47,21 @@ def read(path: str) -> Session:
     return session.from_bytes(files.read(path, session.LIMIT))
 
 
-def store(home: Home, session_id: str, content: bytes) -> None:
-    """Keep one session. Where there are too many, the oldest go. Raises OSError."""
-    files.make_folder(home.folder)
-    files.make_folder(home.telemetry)
-    files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
-    # A user waits: of a folder that somebody else has filled, no more is looked at. The sender sees to the rest.
+def next_to_go(home: Home) -> list[str]:
+    """The waiting sessions, the oldest first, if there may soon be too many of them; none while there is room.
+
+    Asked while chef-run runs, so that at its end, when a user waits, nothing has to be counted or sorted.
+    """
     waiting = list(islice(_sessions(home.telemetry, home), EXAMINED))
-    if len(waiting) > MOST:  # or their times, a system call for each, need not be known
-        _drop_surplus(home, _oldest_first(waiting))
+    return [path for _, path in _oldest_first(waiting)] if len(waiting) > MOST - PARALLEL else []
+
+
+def store(home: Home, session_id: str, content: bytes, next_to_go: Sequence[str] = ()) -> None:
+    """Keep one session. Where there are too many, the first of those that are next to go do. Raises OSError."""
+    files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
+    if next_to_go:
+        waiting = {entry.path for entry in islice(_sessions(home.telemetry, home), EXAMINED)}
+        _drop(home, [path for path in next_to_go if path in waiting][: max(0, len(waiting) - MOST)])
 
 
 def tidy(home: Home, now: float | None = None) -> None:
@@ -62,9 +69,8 @@ def tidy(home: Home, now: float | None = None) -> None:
     now = time.time() if now is None else now
     for folder in (home.telemetry, home.rejected):
         stored = _oldest_first(_sessions(folder, home))
-        expired = [each for each in stored if each[0] < now - LONGEST]
-        _drop(home, expired)
-        _drop_surplus(home, stored[len(expired) :])
+        expired = sum(written < now - LONGEST for written, _ in stored)
+        _drop(home, [path for _, path in stored[: max(expired, len(stored) - MOST)]])
     for written, path in _oldest_first(_files(home.telemetry, home, files.is_temporary_name)):
         if written < now - LEFTOVER:
             files.remove(path)
@@ -135,12 +141,8 @@ def count_dropped(home: Home, number: int = 1) -> None:
         pass
 
 
-def _drop_surplus(home: Home, stored: list[tuple[float, str]]) -> None:
-    _drop(home, stored[: max(0, len(stored) - MOST)])
-
-
-def _drop(home: Home, stored: list[tuple[float, str]]) -> None:
-    gone = sum(files.remove(path) for _, path in stored)
+def _drop(home: Home, paths: list[str]) -> None:
+    gone = sum(files.remove(path) for path in paths)
     if gone:
         count_dropped(home, gone)
 

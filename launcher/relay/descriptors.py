@@ -41,19 +41,30 @@ def duplicate(descriptor: int, lowest: int = 3) -> int:
             os.close(each)
 
 
-def let_go(kept: list[int]) -> None:
-    """Hold nothing of the caller's: /dev/null on 0, 1 and 2, and all others but `kept` closed.
+class Held:
+    """All that this process holds open now, but for what it is to keep: found out in advance, let go of at once."""
 
-    Whoever waits for the end of a file, for EPIPE or for a lock must not wait for us.
-    """
-    try:
-        null = above_standard(os.open("/dev/null", os.O_RDWR))
-        for number in (0, 1, 2):
-            os.dup2(null, number)
-    except OSError:
-        os.closerange(0, 3)  # no /dev/null here
-    for number in _open_descriptors():
-        if number > 2 and number not in kept:
+    __slots__ = ("_null", "_others")
+
+    def __init__(self, kept: list[int]) -> None:
+        self._others = [number for number in _open_descriptors() if number > 2 and number not in kept]
+        try:
+            self._null = above_standard(os.open("/dev/null", os.O_RDWR))
+        except OSError:
+            self._null = -1  # there is none here
+
+    def let_go(self) -> None:
+        """Hold nothing of the caller's: /dev/null on 0, 1 and 2, and all others closed.
+
+        Whoever waits for the end of a file, for EPIPE or for a lock must not wait for us.
+        """
+        if self._null < 0:
+            os.closerange(0, 3)
+        else:
+            for number in (0, 1, 2):
+                os.dup2(self._null, number)
+            os.close(self._null)
+        for number in self._others:
             try:
                 os.close(number)
             except OSError:

@@ -14,7 +14,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 
 from launcher.handover import become, hold_signals, holdable_signals
 from launcher.relay import Ended
-from launcher.relay.descriptors import duplicate, let_go, pipe, poller
+from launcher.relay.descriptors import Held, duplicate, pipe, poller
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import ends, open_routes
 from launcher.small_os import os
@@ -34,8 +34,6 @@ else:
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _BEGINNING_MILLISECONDS = 20
-# What the child is told when it may begin: with its output relayed, or left as it is. Nothing, if the launcher is gone.
-_RELAYED, _UNRELAYED = b"r", b"u"
 
 
 def run(
@@ -57,8 +55,8 @@ def run(
     With `keep_stderr`, Ended.stderr is a duplicate of standard error for something to say afterwards.
     With `inherit_terminal`, a terminal is handed down untouched instead of being relayed.
 
-    When this returns, our own 0, 1 and 2 are /dev/null. Where there can be no relay or no child, the program
-    takes this process's place, and this does not return at all.
+    When this returns, our own 0, 1 and 2 are /dev/null. Where there can be no child, the program takes this process's
+    place, and this does not return at all.
     """
     hold_signals()
     try:
@@ -69,19 +67,18 @@ def run(
     try:
         relay = RelayProcess()
         early = _signal.sigpending() & holdable_signals()
-        child, failure, gate = _spawn(program, argv, environment, routes)
+        kept = [*relay.descriptors, *ends(routes), *([] if stderr is None else [stderr])]
+        child, failure = _spawn(program, argv, environment, routes, kept)
     except Exception:  # whatever it was: the program runs
         status = _run_in_place(program, argv, environment)
         return Ended(status, report=b"", ran=False, stderr=stderr)
-    # Before the relay process is made, which then has nothing of the caller's either, and need not be waited for.
-    let_go([failure, gate, *relay.descriptors, *ends(routes), *([] if stderr is None else [stderr])])
-    os.write(gate, _RELAYED if relay.start(routes, observer, child) else _UNRELAYED)
-    os.close(gate)
+    relay.start(routes, observer, child)
     _let_it_begin(failure)
     _try(at_once)
     thinking = _start(meanwhile)
     _pass_on_early(early, child, relay)
     status = _follow(child, relay)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # the relay process then leaves nothing that is to be cleared away
     ran = not os.read(failure, 1)
     # Held until the output has gone on: whoever has read it to its end may hang up the terminal at once.
     report = relay.finish(unread=_take_signals_ourselves)
@@ -90,31 +87,37 @@ def run(
     return Ended(status, report=report, ran=ran, stderr=stderr, relay=0 if relay.stays else relay.pid)
 
 
-def _spawn(program: bytes, argv: list[bytes], environment: Environment, routes: list[Route]) -> tuple[int, int, int]:
-    """Start the child. Returns its process id, and two descriptors.
+def _spawn(
+    program: bytes, argv: list[bytes], environment: Environment, routes: list[Route], kept: list[int]
+) -> tuple[int, int]:
+    """Start the child, and from then on hold nothing of the caller's, and nothing at all but what is to be kept.
 
-    The first has a byte to read if exec failed. The second is the gate: the program begins when it is told so there.
-    Told once we hold nothing of the caller's, an end of file and an EPIPE are at once what they would be without us;
-    and while it waits, it has done already what a new process has to.
+    Returns its process id, and a descriptor: that has a byte to read if exec failed, and ends when the program begins.
+    The program begins when we have let go, so that an end of file and an EPIPE are at once what they would be without
+    us. Meanwhile the child does what a new process has to.
     """
     failure, failed = pipe()
     opening, gate = pipe()
+    held = Held([failure, gate, *kept])
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, it would keep the child's status from us
     child = os.fork()
     if child == 0:
         try:
             os.close(gate)
-            told = os.read(opening, 1)
-            # Nothing is given to a relay that is not there: the child then has the caller's own files.
-            if told == _RELAYED:
-                _take_routes(routes)
-            if told:
+            _take_routes(routes)
+            if os.read(opening, 1):  # or the launcher is gone
                 status = _run_in_place(program, argv, environment)
                 os.write(failed, b"!")
                 os._exit(os.WEXITSTATUS(status))
         finally:
             os._exit(_NOT_EXECUTABLE)
-    return child, failure, gate
+    held.let_go()
+    try:
+        os.write(gate, b"!")
+    except OSError:
+        pass  # somebody has killed it
+    os.close(gate)
+    return child, failure
 
 
 def _let_it_begin(failure: int) -> None:
@@ -269,13 +272,20 @@ def _hold_again() -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
 
 
+def _wait_until_gone(process: int) -> None:
+    try:
+        os.waitpid(process, 0)
+    except ChildProcessError:
+        pass  # it is: see where SIGCHLD is ignored
+
+
 def end_like(ended: Ended) -> NoReturn:
     """End this process as the child has ended: with the same exit code, or by the same signal.
 
     A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
     """
     if ended.relay:
-        os.waitpid(ended.relay, 0)  # here, when it has long ended, and not in run(), which would wait for that: 0.3 ms
+        _wait_until_gone(ended.relay)  # here, when it has long ended, and not in run(): 0.3 ms
     if os.WIFSIGNALED(ended.status):
         import resource
 

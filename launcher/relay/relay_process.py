@@ -18,7 +18,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 from launcher.handover import holdable_signals
-from launcher.relay.descriptors import let_go, pipe, poller
+from launcher.relay.descriptors import Held, pipe, poller
 from launcher.relay.follower import Follower, Watcher, follow_in_turn
 from launcher.relay.routes import ends
 from launcher.small_os import os
@@ -78,21 +78,26 @@ class RelayProcess:
         """What the launcher must not close before the relay process is started."""
         return self._our_ends + self._its_ends
 
-    def start(self, routes: list[Route], observer: Callable[[], Observer], child: int) -> bool:
-        """Have it relay from here on; the routes are then its own. False if there is no process to be had."""
+    def start(self, routes: list[Route], observer: Callable[[], Observer], child: int) -> None:
+        """Have it relay from here on; the routes are then its own.
+
+        Where there is no process to be had, this one relays instead, and returns when the output has ended.
+        """
+        watcher = Watcher(observer)
+        followers = [Follower(route, watcher) for route in routes]
         try:
-            process = os.fork()
+            self.pid = os.fork()
         except OSError:
-            process = None
-        if process == 0:
-            try:
-                _serve(routes, observer, child, *self._its_ends)
-            finally:
-                os._exit(0)
+            follow_in_turn(followers)
+            routes = []
+        else:
+            if self.pid == 0:
+                try:
+                    _serve(routes, followers, watcher, child, *self._its_ends)
+                finally:
+                    os._exit(0)
         for descriptor in (*self._its_ends, *ends(routes)):
             os.close(descriptor)
-        self.pid = process or 0
-        return process is not None
 
     def reached_group(self, number: int) -> bool:
         """Whether a signal that the launcher got went to its whole group.
@@ -174,15 +179,15 @@ class RelayProcess:
         self._heard += [(number, now + _ON_ITS_WAY) for number in said.replace(_ANSWERED, b"")]
 
 
-def _serve(routes: list[Route], observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
-    """The relay process's life. It starts with all signals held, and the child has started: nothing may fail."""
-    let_go([orders, answers, *ends(routes)])
+def _serve(
+    routes: list[Route], followers: list[Follower], watcher: Watcher, child: int, orders: int, answers: int
+) -> None:
+    """The relay process's life. It starts with all signals held, and the program has begun: nothing may fail."""
+    Held([orders, answers, *ends(routes)]).let_go()
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
     except OSError:
         pass
-    watcher = Watcher(observer)
-    followers = [Follower(route, watcher) for route in routes]
     try:
         for follower in followers:
             follower.start()

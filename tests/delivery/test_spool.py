@@ -50,7 +50,8 @@ def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(waiting: Ho
 
 def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(waiting: Home) -> None:
     fill(waiting, 3000)
-    spool.store(Layout(str(waiting.path)), "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}")
+    home = Layout(str(waiting.path))
+    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.next_to_go(home))
     left = 3003 - len(waiting.sessions())
     assert 0 < left <= spool.EXAMINED - spool.MOST
 
