@@ -28,7 +28,7 @@ class Recording:
         self._situation = situation
         self._words = words
         self.started = time.time()
-        self._prepared = False
+        self._ready = False
         self.starts_sender = 0  # a process that is to be waited for, if there is one
 
     def observer(self) -> Observer:
@@ -38,7 +38,7 @@ class Recording:
         return Observer()
 
     def prepare(self) -> None:
-        """All that can be done while chef-run runs: the host, the targets, and importing what `keep` needs."""
+        """All that can be done while chef-run runs: the host, the targets, and importing what comes at its end."""
         from launcher import payload
 
         self._earlier = payload.before(self.home.telemetry, self.started)
@@ -48,36 +48,41 @@ class Recording:
         self._next_to_go = spool.next_to_go(self.home)
         self._host = host.operating_system()
         self._targets = self._situation.targets(self._words)
-        self._prepared = True
         if self.starts_sender:
             os.waitpid(self.starts_sender, 0)  # here and not in the thread that waits for chef-run: 2 ms
 
-    def keep(self, report: bytes) -> bool:
-        """Store the session; `report` is the observer's. True if that worked. Whatever goes wrong is silent."""
-        try:
-            return self._prepared and self._keep(report)
-        except Exception:
-            return False
-
-    def _keep(self, report: bytes) -> bool:
-        from launcher import files, installation_id, observe, payload, session, spool
+    def look_back(self) -> None:
+        """What can be done as soon as chef-run has ended, without knowing all of its output."""
+        from launcher import files, installation_id, payload
 
         ended = time.time()
         # Asked again: who turned telemetry off while chef-run ran meant this run too.
         decided = self._situation.again().decision
         if not decided.on:
-            return False
-        platforms = observe.platforms(
-            self._targets,
-            payload.adopt(self.home.telemetry, self._targets, started=self.started, ended=ended, earlier=self._earlier),
-            observe.findings(report),
-            payload.failures(self.home.logs, started=self.started, ended=ended),
+            return
+        self._families = payload.adopt(
+            self.home.telemetry, self._targets, started=self.started, ended=ended, earlier=self._earlier
         )
+        self._failures = payload.failures(self.home.logs, started=self.started, ended=ended)
         files.make_folder(self.home.folder)
         files.make_folder(self.home.telemetry)
-        hosts = decided.hosts.level
-        key = self._key() if hosts == "salted" else b""
-        record = session.build(installation_id.ensure(self.home), self._host, self._targets, platforms, hosts, key)
+        self._installation_id = installation_id.ensure(self.home)
+        self._hosts = decided.hosts.level
+        self._key = self._hosts_key() if self._hosts == "salted" else b""
+        self._ready = True
+
+    def keep(self, report: bytes) -> bool:
+        """Store the session; `report` is the observer's. True if that worked. Whatever goes wrong is silent."""
+        try:
+            return self._ready and self._keep(report)
+        except Exception:
+            return False
+
+    def _keep(self, report: bytes) -> bool:
+        from launcher import observe, session, spool
+
+        platforms = observe.platforms(self._targets, self._families, observe.findings(report), self._failures)
+        record = session.build(self._installation_id, self._host, self._targets, platforms, self._hosts, self._key)
         try:
             content = session.to_bytes(record)
         except session.TooLarge:
@@ -86,7 +91,7 @@ class Recording:
         spool.store(self.home, record["id"], content, self._next_to_go)
         return True
 
-    def _key(self) -> bytes:
+    def _hosts_key(self) -> bytes:
         from launcher import hosts_key
 
         return hosts_key.ensure(self.home)

@@ -45,6 +45,7 @@ def run(words: list[str]) -> NoReturn:
         observer=recording.observer,
         at_once=lambda: _flush(recording),
         meanwhile=recording.prepare,
+        at_end=recording.look_back,
         keep_stderr=recording.is_first,
     )
     kept = ended.ran and recording.keep(ended.report)

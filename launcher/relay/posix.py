@@ -45,13 +45,14 @@ def run(
     observer: Callable[[], Observer],
     at_once: Callable[[], None],
     meanwhile: Callable[[], None],
+    at_end: Callable[[], None],
     keep_stderr: bool = False,
 ) -> Ended:
     """Run `program` to its end, relaying what is relayed of its output.
 
     `observer` is called in the relay process, when there is something to see. `at_once` is called in this thread as
-    soon as the child runs, and may fork; `meanwhile` then in a thread of its own, and run() returns when it has. What
-    either raises is dropped.
+    soon as the child runs, and may fork; `meanwhile` then in a thread of its own; when that has returned and the child
+    has ended, `at_end`, while the last of its output goes on. What any of them raises is dropped.
     With `keep_stderr`, Ended.stderr is a duplicate of standard error for something to say afterwards.
     With `inherit_terminal`, a terminal is handed down untouched instead of being relayed.
 
@@ -79,11 +80,14 @@ def run(
     _pass_on_early(early, child, relay)
     status = _follow(child, relay)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # the relay process then leaves nothing that is to be cleared away
+    relay.child_ended()
     ran = not os.read(failure, 1)
-    # Held until the output has gone on: whoever has read it to its end may hang up the terminal at once.
-    report = relay.finish(unread=_take_signals_ourselves)
-    _hold_again()
     thinking.acquire()
+    if ran:
+        _try(at_end)
+    # Held until the output has gone on: whoever has read it to its end may hang up the terminal at once.
+    report = relay.report(unread=_take_signals_ourselves)
+    _hold_again()
     return Ended(status, report=report, ran=ran, stderr=stderr, relay=0 if relay.stays else relay.pid)
 
 

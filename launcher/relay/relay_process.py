@@ -138,12 +138,15 @@ class RelayProcess:
     def _forget(self, number: int) -> None:
         self._heard = [echo for echo in self._heard if echo[0] != number]
 
-    def finish(self, unread: Callable[[], None]) -> bytes:
+    def child_ended(self) -> None:
+        """Have it end, once what the child wrote has gone on."""
+        self._order(_CHILD_ENDED)
+
+    def report(self, unread: Callable[[], None]) -> bytes:
         """Wait until what the child wrote has gone on; return the observer's report.
 
         `unread` is called when that takes so long that nobody can be reading.
         """
-        self._order(_CHILD_ENDED)
         _, answers = self._our_ends
         if not poller(answers).poll(_DRAIN_MILLISECONDS):
             unread()

@@ -28,6 +28,7 @@ def run(
     observer: Callable[[], Observer],
     at_once: Callable[[], None],
     meanwhile: Callable[[], None],
+    at_end: Callable[[], None],
     keep_stderr: bool = False,
 ) -> Ended:
     """Run the program on our own console and files; nothing of its output is seen.
@@ -46,7 +47,10 @@ def run(
     for what in (at_once, meanwhile):
         with contextlib.suppress(Exception):
             what()
-    return Ended(wait() << 8, report=b"", ran=True, stderr=stderr)
+    status = wait() << 8
+    with contextlib.suppress(Exception):
+        at_end()
+    return Ended(status, report=b"", ran=True, stderr=stderr)
 
 
 def start(program: bytes, argv: list[bytes], environment: Environment) -> Callable[[], int]:

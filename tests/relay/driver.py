@@ -1,6 +1,6 @@
 """Runs a program through the relay: python -I -S driver.py inherit|relay PROGRAM [ARGUMENT...]
 
-DRIVER_REPORT names a file for the observer's report, DRIVER_MEANWHILE one to be written meanwhile.
+DRIVER_REPORT names a file for the observer's report, DRIVER_MEANWHILE one to be written meanwhile and at the end.
 DRIVER_OBSERVER asks for an observer that is "broken", "failing" or "slow", DRIVER_LAST_WORDS for kept standard error.
 """
 
@@ -36,11 +36,11 @@ class Counter:
         return b"%d\0%s" % (self.count, self.last)
 
 
-def think() -> None:
+def note(what: str) -> None:
     path = os.environ.get("DRIVER_MEANWHILE")
     if path:
-        with open(path, "w") as file:
-            file.write("thought")
+        with open(path, "a") as file:
+            file.write(what)
         raise RuntimeError("what goes wrong here is nobody's business")
 
 
@@ -53,7 +53,8 @@ ended = relay.run(
     inherit_terminal=sys.argv[1] == "inherit",
     observer=Counter,
     at_once=lambda: None,
-    meanwhile=think,
+    meanwhile=lambda: note("thought, "),
+    at_end=lambda: note("ended"),
     keep_stderr="DRIVER_LAST_WORDS" in os.environ,
 )
 if "DRIVER_REPORT" in os.environ:

@@ -352,7 +352,15 @@ def test_an_observer_that_fails_changes_nothing(fault: str, tmp_path: Path) -> N
 def test_what_goes_on_meanwhile_is_done_before_the_end_and_its_faults_are_dropped(tmp_path: Path) -> None:
     thought = tmp_path / "thought"
     assert outcome([*RELAY, "/bin/true"], env={"DRIVER_MEANWHILE": str(thought)}) == (0, b"", b"")
-    assert thought.read_text() == "thought"
+    assert thought.read_text() == "thought, ended"
+
+
+def test_where_nothing_could_be_run_there_is_no_end_to_look_at(tmp_path: Path) -> None:
+    thought, program = tmp_path / "thought", tmp_path / "program"
+    program.write_text("#!/nonexistent\n")
+    program.chmod(0o755)
+    assert outcome([*RELAY, str(program)], env={"DRIVER_MEANWHILE": str(thought)})[0] == 127
+    assert thought.read_text() == "thought, "
 
 
 def test_standard_error_can_be_kept_for_last_words() -> None:
