@@ -16,7 +16,7 @@ from launcher.handover import become, hold_signals, holdable_signals
 from launcher.relay import Ended
 from launcher.relay.descriptors import Held, duplicate, pipe, poller
 from launcher.relay.relay_process import RelayProcess
-from launcher.relay.routes import ends, open_routes
+from launcher.relay.routes import open_routes
 from launcher.small_os import os
 
 TYPE_CHECKING = False
@@ -66,14 +66,14 @@ def run(
         stderr = None  # the caller closed it
     routes = open_routes(inherit_terminal)
     try:
-        relay = RelayProcess()
+        relay = RelayProcess(routes, observer)
         early = _signal.sigpending() & holdable_signals()
-        kept = [*relay.descriptors, *ends(routes), *([] if stderr is None else [stderr])]
+        kept = [*relay.descriptors, *([] if stderr is None else [stderr])]
         child, failure = _spawn(program, argv, environment, routes, kept)
     except Exception:  # whatever it was: the program runs
         status = _run_in_place(program, argv, environment)
         return Ended(status, report=b"", ran=False, stderr=stderr)
-    relay.start(routes, observer, child)
+    relay.start(child)
     _let_it_begin(failure)
     _try(at_once)
     thinking = _start(meanwhile)

@@ -59,11 +59,18 @@ _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a grou
 
 
 class RelayProcess:
-    """The relay process, as the launcher sees it. Raises OSError if there is no pipe to be had for it."""
+    """The relay process, as the launcher sees it. All that may fail is done when it is made, but for the fork."""
 
-    __slots__ = ("_heard", "_its_ends", "_our_ends", "_unanswered", "pid", "stays")
+    __slots__ = (
+        *("_followers", "_heard", "_its_ends", "_our_ends", "_routes", "_unanswered", "_watcher"),
+        *("pid", "stays"),
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, routes: list[Route], observer: Callable[[], Observer]) -> None:
+        """Raises OSError if there is no pipe to be had for it."""
+        self._routes = routes
+        self._watcher = Watcher(observer)
+        self._followers = [Follower(route, self._watcher) for route in routes]
         orders, our_orders = pipe()
         our_answers, answers = pipe()
         self._our_ends = our_orders, our_answers
@@ -74,29 +81,28 @@ class RelayProcess:
         self.stays = False  # whether it outlives the run
 
     @property
-    def descriptors(self) -> tuple[int, ...]:
+    def descriptors(self) -> list[int]:
         """What the launcher must not close before the relay process is started."""
-        return self._our_ends + self._its_ends
+        return [*self._our_ends, *self._its_ends, *ends(self._routes)]
 
-    def start(self, routes: list[Route], observer: Callable[[], Observer], child: int) -> None:
+    def start(self, child: int) -> None:
         """Have it relay from here on; the routes are then its own.
 
         Where there is no process to be had, this one relays instead, and returns when the output has ended.
         """
-        watcher = Watcher(observer)
-        followers = [Follower(route, watcher) for route in routes]
         try:
             self.pid = os.fork()
         except OSError:
-            follow_in_turn(followers)
-            routes = []
+            follow_in_turn(self._followers)
         else:
             if self.pid == 0:
                 try:
-                    _serve(routes, followers, watcher, child, *self._its_ends)
+                    _serve(self._routes, self._followers, self._watcher, child, *self._its_ends)
                 finally:
                     os._exit(0)
-        for descriptor in (*self._its_ends, *ends(routes)):
+            for descriptor in ends(self._routes):
+                os.close(descriptor)
+        for descriptor in self._its_ends:
             os.close(descriptor)
 
     def reached_group(self, number: int) -> bool:
