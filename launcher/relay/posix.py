@@ -34,6 +34,8 @@ else:
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 _BEGINNING_MILLISECONDS = 20
+# What the child is told when it may begin: with its output relayed, or left as it is. Nothing, if the launcher is gone.
+_RELAYED, _UNRELAYED = b"r", b"u"
 
 
 def run(
@@ -67,17 +69,18 @@ def run(
     routes = open_routes(inherit_terminal)
     try:
         relay = RelayProcess(routes, observer)
-        early = _signal.sigpending() & holdable_signals()
         kept = [*relay.descriptors, *([] if stderr is None else [stderr])]
-        child, failure = _spawn(program, argv, environment, routes, kept)
+        child, failure, gate = _spawn(program, argv, environment, routes, kept)
     except Exception:  # whatever it was: the program runs
         status = _run_in_place(program, argv, environment)
         return Ended(status, report=b"", ran=False, stderr=stderr)
-    relay.start(child)
+    early = _signal.sigpending() & holdable_signals()
+    is_relayed = relay.start(child)
+    _pass_on_early(early, child)
+    _open(gate, _RELAYED if is_relayed else _UNRELAYED)
     _let_it_begin(failure)
     _try(at_once)
     thinking = _start(meanwhile)
-    _pass_on_early(early, child, relay)
     status = _follow(child, relay)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # the relay process then leaves nothing that is to be cleared away
     relay.child_ended()
@@ -93,12 +96,12 @@ def run(
 
 def _spawn(
     program: bytes, argv: list[bytes], environment: Environment, routes: list[Route], kept: list[int]
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """Start the child, and from then on hold nothing of the caller's, and nothing at all but what is to be kept.
 
-    Returns its process id, and a descriptor: that has a byte to read if exec failed, and ends when the program begins.
-    The program begins when we have let go, so that an end of file and an EPIPE are at once what they would be without
-    us. Meanwhile the child does what a new process has to.
+    Returns its process id, and two descriptors. The first has a byte to read if exec failed, and ends when the program
+    begins. The second is the gate: the program begins when it is told so there. By then we have let go, so that an end
+    of file and an EPIPE are at once what they would be without us. Meanwhile the child does what a new process has to.
     """
     failure, failed = pipe()
     opening, gate = pipe()
@@ -108,20 +111,25 @@ def _spawn(
     if child == 0:
         try:
             os.close(gate)
-            _take_routes(routes)
-            if os.read(opening, 1):  # or the launcher is gone
+            told = os.read(opening, 1)
+            if told == _RELAYED:
+                _take_routes(routes)
+            if told:
                 status = _run_in_place(program, argv, environment)
                 os.write(failed, b"!")
                 os._exit(os.WEXITSTATUS(status))
         finally:
             os._exit(_NOT_EXECUTABLE)
     held.let_go()
+    return child, failure, gate
+
+
+def _open(gate: int, told: bytes) -> None:
     try:
-        os.write(gate, b"!")
+        os.write(gate, told)
     except OSError:
-        pass  # somebody has killed it
+        pass  # somebody has killed the child
     os.close(gate)
-    return child, failure
 
 
 def _let_it_begin(failure: int) -> None:
@@ -174,11 +182,13 @@ def _start(meanwhile: Callable[[], None]) -> _thread.LockType:
     return done
 
 
-def _pass_on_early(early: set[int], child: int, relay: RelayProcess) -> None:
-    """Pass on what came before there was a child, whether to us or to the group."""
+def _pass_on_early(early: set[int], child: int) -> None:
+    """Pass on what came before there was a relay process to tell whether the group has had it.
+
+    The child holds its signals still: with one that it has had, this one becomes one.
+    """
     for number in early:
         _signal.sigwait({number})
-        relay.reached_group(number)
         os.kill(child, number)
 
 

@@ -85,25 +85,21 @@ class RelayProcess:
         """What the launcher must not close before the relay process is started."""
         return [*self._our_ends, *self._its_ends, *ends(self._routes)]
 
-    def start(self, child: int) -> None:
-        """Have it relay from here on; the routes are then its own.
-
-        Where there is no process to be had, this one relays instead, and returns when the output has ended.
-        """
+    def start(self, child: int) -> bool:
+        """Have it relay from here on; the routes are no longer ours. False if there is no process to be had."""
         try:
-            self.pid = os.fork()
+            process = os.fork()
         except OSError:
-            follow_in_turn(self._followers)
-        else:
-            if self.pid == 0:
-                try:
-                    _serve(self._routes, self._followers, self._watcher, child, *self._its_ends)
-                finally:
-                    os._exit(0)
-            for descriptor in ends(self._routes):
-                os.close(descriptor)
-        for descriptor in self._its_ends:
+            process = None
+        if process == 0:
+            try:
+                _serve(self._routes, self._followers, self._watcher, child, *self._its_ends)
+            finally:
+                os._exit(0)
+        for descriptor in (*self._its_ends, *ends(self._routes)):
             os.close(descriptor)
+        self.pid = process or 0
+        return process is not None
 
     def reached_group(self, number: int) -> bool:
         """Whether a signal that the launcher got went to its whole group.
@@ -191,7 +187,7 @@ class RelayProcess:
 def _serve(
     routes: list[Route], followers: list[Follower], watcher: Watcher, child: int, orders: int, answers: int
 ) -> None:
-    """The relay process's life. It starts with all signals held, and the program has begun: nothing may fail."""
+    """The relay process's life. It starts with all signals held, and is not waited for: nothing may fail."""
     Held([orders, answers, *ends(routes)]).let_go()
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
@@ -241,6 +237,8 @@ def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:
     for number in heard:
         _signal.signal(number, note)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
+    if _follow_size(routes):  # since the routes were opened; of signals it has only those that came after its fork
+        _send(child, _signal.SIGWINCH)
 
 
 def _follow_size(routes: list[Route]) -> bool:

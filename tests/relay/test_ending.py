@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,41 @@ FAULTS = [
 def test_what_fails_before_the_child_runs_is_not_its_misfortune(fault: str) -> None:
     much = sh("seq 30000; seq 30000 >&2; seq 30000; exit 9")
     assert outcome(failing(fault) + RELAY + much) == outcome(much)
+
+
+@contextmanager
+def before_the_relay_process_is_there(program: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """What was started, the launcher, and its child, which waits to be let begin: the next fork takes a second."""
+    command = [*failing("clone:delay_enter=1000000:when=2"), *RELAY, *program]
+    with started(command, stdout=subprocess.PIPE) as process:
+        launcher, its_child = wait_for(
+            lambda: [(parent, each) for parent in _children(process.pid) for each in _children(parent)], "the child"
+        )[0]
+        yield process, launcher, its_child
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []  # it has ended
+
+
+def test_a_launcher_that_is_killed_before_the_relay_process_is_there_takes_the_child_along(tmp_path: Path) -> None:
+    with before_the_relay_process_is_there(["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, launcher, waiting):
+        os.kill(launcher, signal.SIGKILL)
+        wait_for(lambda: state(waiting) in ("Z", ""), "the child to end")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_to_the_group_before_the_relay_process_is_there_is_one_signal(tmp_path: Path) -> None:
+    note = f"trap 'echo got' USR1; echo begun >{tmp_path}/begun; read line"
+    with before_the_relay_process_is_there(["/bin/sh", "-c", note]) as (process, launcher, waiting):
+        for pid in (launcher, waiting):
+            os.kill(pid, signal.SIGUSR1)
+        # As without us: it came before the program could know what to do with it.
+        assert process.wait(PATIENCE) == -signal.SIGUSR1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_second_terminal_the_first_is_inherited() -> None:
