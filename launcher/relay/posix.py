@@ -82,7 +82,6 @@ def run(
     _try(at_once)
     thinking = _start(meanwhile)
     status = _follow(child, relay)
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # the relay process then leaves nothing that is to be cleared away
     relay.child_ended()
     ran = not os.read(failure, 1)
     thinking.acquire()
@@ -286,20 +285,13 @@ def _hold_again() -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
 
 
-def _wait_until_gone(process: int) -> None:
-    try:
-        os.waitpid(process, 0)
-    except ChildProcessError:
-        pass  # it is: see where SIGCHLD is ignored
-
-
 def end_like(ended: Ended) -> NoReturn:
     """End this process as the child has ended: with the same exit code, or by the same signal.
 
     A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
     """
     if ended.relay:
-        _wait_until_gone(ended.relay)  # here, when it has long ended, and not in run(): 0.3 ms
+        os.waitpid(ended.relay, 0)  # here, when it has long ended, and not in run(): 0.3 ms
     if os.WIFSIGNALED(ended.status):
         import resource
 
