@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -166,12 +169,19 @@ def test_what_fails_before_the_child_runs_is_not_its_misfortune(fault: str) -> N
 @contextmanager
 def before_the_relay_process_is_there(program: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """What was started, the launcher, and its child, which waits to be let begin: the next fork takes a second."""
-    command = [*failing("clone:delay_enter=1000000:when=2"), *RELAY, *program]
-    with started(command, stdout=subprocess.PIPE) as process:
-        launcher, its_child = wait_for(
-            lambda: [(parent, each) for parent in _children(process.pid) for each in _children(parent)], "the child"
-        )[0]
-        yield process, launcher, its_child
+    with started(second_fork_delayed(program), stdout=subprocess.PIPE) as process:
+        yield process, *launcher_and_child(process)
+
+
+def second_fork_delayed(program: list[str]) -> list[str]:
+    return [*failing("clone:delay_enter=1000000:when=2"), *RELAY, *program]
+
+
+def launcher_and_child(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Once they are there, below the process that delays them."""
+    return wait_for(
+        lambda: [(parent, each) for parent in _children(process.pid) for each in _children(parent)], "the child"
+    )[0]
 
 
 def _children(pid: int) -> list[int]:
@@ -196,6 +206,16 @@ def test_a_signal_to_the_group_before_the_relay_process_is_there_is_one_signal(t
         # As without us: it came before the program could know what to do with it.
         assert process.wait(PATIENCE) == -signal.SIGUSR1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_resize_before_the_relay_process_is_there_is_not_lost() -> None:
+    script = "exec 3>&1; until [ \"$(stty size <&3)\" = '40 109' ]; do sleep 0.01; done; echo followed"
+    with Terminal() as terminal:
+        process = on_terminal(second_fork_delayed(sh(script)), terminal)
+        launcher_and_child(process)
+        fcntl.ioctl(terminal.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 109, 0, 0))
+        terminal.read_until(b"followed")
+        assert process.wait(PATIENCE) == 0
 
 
 def test_without_a_second_terminal_the_first_is_inherited() -> None:
