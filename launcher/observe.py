@@ -81,7 +81,7 @@ class Observer:
         self._seen = b"\n"
         self._begun_escape = b""
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Look at the next chunk of output, wherever it was cut."""
         if self._careful > 0:
             self._careful -= len(data)
@@ -98,7 +98,7 @@ class Observer:
         """The findings: each a SHA-1 sum, zeros where no host was named, and a name's place in OS_NAMES."""
         return b"".join(digest + bytes((place,)) for digest, place in sorted(self._found))
 
-    def _without_escapes(self, data: bytes) -> bytes:
+    def _without_escapes(self, data: bytes | memoryview) -> bytes:
         data = (self._begun_escape + data).replace(b"\r", b"")
         self._begun_escape = b""
         if b"\x1b" not in data:

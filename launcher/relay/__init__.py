@@ -17,7 +17,8 @@ if TYPE_CHECKING:
         It gets standard output and standard error in the order in which they were passed on.
         """
 
-        def feed(self, data: bytes) -> None: ...
+        def feed(self, data: memoryview) -> None:
+            """Look at what has gone by. The next chunk takes its place."""
 
         def report(self) -> bytes:
             """Its findings. More than 16 KiB of them are dropped."""

@@ -35,7 +35,7 @@ class Watcher:
         self._failed = False
         self._lock = _thread.allocate_lock()
 
-    def show(self, data: bytes) -> None:
+    def show(self, data: memoryview) -> None:
         with self._lock:
             if self._failed:
                 return
@@ -120,7 +120,7 @@ class Follower:
         if self._route.watched and sys.platform == "linux":
             events.register(self._route.sink, 0)
         while True:
-            ready = {number for number, _ in events.poll()}
+            ready = dict(events.poll())
             if self._route.sink in ready:
                 raise BrokenPipeError
             if self._asks in ready:
@@ -154,7 +154,7 @@ class Follower:
             terminal.pass_on_settings()
             data = memoryview(terminal.as_written(bytes(data)))
         _write_all(self._route.sink, data)
-        self._watcher.show(bytes(data))
+        self._watcher.show(data)
         return len(data)
 
     def _close(self) -> None:

@@ -24,7 +24,7 @@ class Counter:
         self.count = 0
         self.last = b""
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: memoryview) -> None:
         if os.environ.get("DRIVER_OBSERVER") == "failing":
             raise RuntimeError("an observer that cannot look")
         self.count += len(data)
