@@ -44,6 +44,8 @@ _UNHEARD = {
     _signal.SIGPIPE,
 }
 
+_STOPS = {_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}  # SIGSTOP, which cannot be held, is never pending
+
 _ASK = b"?"
 _DRAIN = b"!"
 _CHILD_ENDED = b"."
@@ -56,6 +58,7 @@ _DRAIN_MILLISECONDS = 250
 # A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
 _DRAIN_SECONDS = 0.1
 _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a group
+_UNTIL_TAKEN = 1.0  # seconds: far longer than we need for the next signal
 
 
 class RelayProcess:
@@ -110,29 +113,35 @@ class RelayProcess:
         if not self.pid:
             return False
         self._ask(_ASK)
-        if number == _signal.SIGCONT and (self._unanswered or not self._has_heard(number)):
+        is_taken_back = _is_taken_back(number)
+        if number == _signal.SIGCONT and (self._unanswered or not (self._has_heard(number) or is_taken_back)):
             # It was stopped with the whole group, and may not have been continued with it. What it hears of
             # this is none of the group's, and what it heard before that stop is over.
             _send(self.pid, number)
             self._ask(_ASK)
             self._forget(number)
-        reached = self._has_heard(number)
+        reached = is_taken_back or self._has_heard(number)
         self._settle(number)
         return reached
 
-    def drain_before_stop(self) -> None:
-        """Have what the child has written so far passed on, before the shell writes something."""
+    def drain_before_stop(self) -> bool:
+        """Have what the child has written so far passed on, before the shell writes something.
+
+        False if it does not answer, as when it is stopped along with its group.
+        """
         self._ask(_DRAIN)
         self._forget(_signal.SIGCONT)  # as the kernel does: a stop takes back a SIGCONT not taken yet
+        return not self._unanswered
 
     def _settle(self, number: int) -> None:
         """One signal of this number is dealt with."""
-        # Two of them may have become one in the relay process, and be two here still.
-        if number not in _signal.sigpending():
-            for echo in self._heard:
-                if echo[0] == number:
-                    self._heard.remove(echo)
-                    break
+        echoes = [echo for echo in self._heard if echo[0] == number]
+        self._forget(number)
+        if number in _signal.sigpending():
+            # Two of them may have become one in the relay process, and be two here: it is heard for the next as well.
+            self._heard += [(number, time.monotonic() + _UNTIL_TAKEN) for _ in echoes]
+        else:
+            self._heard += echoes[1:]
 
     def _has_heard(self, number: int) -> bool:
         return any(heard == number for heard, _ in self._heard)
@@ -167,6 +176,9 @@ class RelayProcess:
 
     def _ask(self, order: bytes) -> None:
         """Have an order answered, and note which signals it has heard of since its last answer."""
+        # What it has heard may still be on its way to us, or wait here to be taken.
+        now, pending = time.monotonic(), _signal.sigpending()
+        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
         self._order(order)
         self._unanswered += 1
         _, answers = self._our_ends
@@ -178,10 +190,18 @@ class RelayProcess:
                 break  # somebody has killed it
             self._unanswered -= piece.count(_ANSWERED)
             said += piece
-        # What it has heard may still be on its way to us, or wait here to be taken.
-        now, pending = time.monotonic(), _signal.sigpending()
-        self._heard = [echo for echo in self._heard if echo[1] > now or echo[0] in pending]
-        self._heard += [(number, now + _ON_ITS_WAY) for number in said.replace(_ANSWERED, b"")]
+        until = time.monotonic() + _ON_ITS_WAY
+        self._heard += [(number, until) for number in said.replace(_ANSWERED, b"")]
+
+
+def _is_taken_back(number: int) -> bool:
+    """Whether this is a SIGCONT, and a stop has come after it, or the other way round.
+
+    The kernel has either take back the other where that is pending still. The relay process may so have missed
+    one that went to the group; and if it did not, it is still the later one that the child is to be left with.
+    """
+    taking_back = _STOPS if number == _signal.SIGCONT else {_signal.SIGCONT} if number in _STOPS else set()
+    return bool(taking_back & _signal.sigpending())
 
 
 def _serve(

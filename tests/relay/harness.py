@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import shutil
@@ -89,6 +90,29 @@ def family(pid: int) -> list[int]:
         except OSError:
             continue
     return found
+
+
+@contextmanager
+def held_up(pid: int) -> Iterator[None]:
+    """The process's first thread does nothing meanwhile, as if it had no processor: all signals wait for it."""
+    seize, interrupt, detach, any_kind = 0x4206, 0x4207, 17, 0x40000000
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    if ptrace(seize, pid, None, None) != 0:
+        pytest.skip(f"needs ptrace, to hold a process up: {os.strerror(ctypes.get_errno())}")
+    ptrace(interrupt, pid, None, None)
+    os.waitpid(pid, any_kind)
+    try:
+        yield
+    finally:
+        ptrace(detach, pid, None, None)
+
+
+def pending(pid: int) -> set[int]:
+    """The signals that were sent to the process and that it has not taken."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    bits = int(status.partition("ShdPnd:")[2].split()[0], 16)
+    return {number for number in range(1, 65) if bits >> number - 1 & 1}
 
 
 @contextmanager

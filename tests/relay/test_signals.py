@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ from .harness import (
     assert_same,
     child,
     family,
+    held_up,
     outcome,
+    pending,
     sh,
     started,
     state,
@@ -217,6 +220,92 @@ def test_a_group_that_was_stopped_whole_goes_on_whole(way: list[str]) -> None:
             assert process.stdout.readline() == b"after\n"
         process.stdin.close()
         assert process.wait(PATIENCE) == 0
+
+
+@WAYS
+def test_a_stop_right_after_a_continue_stops_the_child(way: list[str], tmp_path: Path) -> None:
+    """As by Ctrl-Z right after fg: it takes back the SIGCONT of those who have not taken it yet."""
+    with started(way + child("note_signals", tmp_path / "log", "SIGCONT")) as process:
+        log = Log(tmp_path / "log")
+        with held_up(relay_process(process.pid, log.child)):
+            os.killpg(process.pid, signal.SIGCONT)
+            log.wait_for("SIGCONT")
+            wait_for(lambda: signal.SIGCONT not in pending(process.pid), "the launcher to take it")
+            os.killpg(process.pid, signal.SIGTSTP)
+            wait_for(lambda: state(log.child) == "T", "the child to stop")
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTSTP
+        assert state(log.child) == "T"
+        os.killpg(process.pid, signal.SIGCONT)
+        log.wait_for("SIGCONT", 2)
+        os.kill(log.child, signal.SIGRTMAX)
+        assert process.wait(PATIENCE) == 3
+        assert log.signals() == ["SIGCONT"] * 2
+
+
+@WAYS
+@pytest.mark.parametrize("name", ["TSTP", "STOP"])
+def test_a_child_that_stops_itself_right_after_a_continue_stays_stopped(way: list[str], name: str) -> None:
+    script = f"echo $$; kill -{name} $$; echo between; kill -{name} $$; exit 7"
+    with started(way + sh(script), stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        number = getattr(signal, "SIG" + name)
+        its_child = int(process.stdout.readline())
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == number
+        with held_up(process.pid):
+            os.killpg(process.pid, signal.SIGCONT)
+            assert process.stdout.readline() == b"between\n"
+            wait_for(lambda: state(its_child) == "T", "the child to stop again")
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == number
+        assert state(its_child) == "T"
+        os.killpg(process.pid, signal.SIGCONT)
+        assert process.wait(PATIENCE) == 7
+
+
+@WAYS
+def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_path: Path) -> None:
+    with started(way + child("note_signals", tmp_path / "log", "SIGTSTP", "SIGCONT", "SIGUSR1")) as process:
+        log = Log(tmp_path / "log")
+        with held_up(relay_process(process.pid, log.child)):
+            os.killpg(process.pid, signal.SIGTSTP)
+            log.wait_for("SIGTSTP")
+            wait_for(lambda: signal.SIGTSTP not in pending(process.pid), "the launcher to take it")
+            os.killpg(process.pid, signal.SIGCONT)
+            log.wait_for("SIGCONT")
+        process.send_signal(signal.SIGUSR1)
+        log.wait_for("SIGUSR1")
+        assert log.signals() == ["SIGTSTP", "SIGCONT", "SIGUSR1"]
+
+
+@WAYS
+def test_two_signals_to_the_group_that_become_one_in_the_relay_process_are_two(way: list[str], tmp_path: Path) -> None:
+    """As by Ctrl-Z, and by an editor that then stops its group, on a machine that has much else to do."""
+    with started(way + child("note_signals", tmp_path / "log", "SIGTERM", "SIGUSR1")) as process:
+        log = Log(tmp_path / "log")
+        relay = relay_process(process.pid, log.child)
+        holding_the_launcher_up = ExitStack()
+        with held_up(relay):
+            os.killpg(process.pid, signal.SIGTERM)
+            log.wait_for("SIGTERM")
+            wait_for(lambda: signal.SIGTERM not in pending(process.pid), "the launcher to take the first")
+            os.killpg(process.pid, signal.SIGTERM)
+            log.wait_for("SIGTERM", 2)
+            holding_the_launcher_up.enter_context(held_up(process.pid))
+        wait_for(lambda: not pending(relay) and state(relay) == "S", "the relay process to answer")
+        with held_up(relay):
+            holding_the_launcher_up.close()
+            wait_for(lambda: signal.SIGTERM not in pending(process.pid), "the launcher to take the second")
+            time.sleep(0.05)  # longer than it takes a signal to reach all of a group
+        process.send_signal(signal.SIGUSR1)
+        log.wait_for("SIGUSR1")
+        assert log.signals() == ["SIGTERM", "SIGTERM", "SIGUSR1"]
+
+
+def relay_process(launcher: int, its_child: int) -> int:
+    (relay,) = wait_for(lambda: set(family(launcher)) - {launcher, its_child}, "the relay process")
+    return relay
 
 
 def test_a_child_that_signals_its_parent_signals_ours() -> None:

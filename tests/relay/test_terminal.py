@@ -271,6 +271,11 @@ def bash() -> Iterator[pexpect.spawn[str]]:
         shell.close(force=True)
 
 
+def job_of(shell: pexpect.spawn[str]) -> int:
+    """The process that the shell waits for."""
+    return int(Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text())
+
+
 def typed(way: list[str], folder: Path, script: str, interpreter: str = "/bin/sh") -> str:
     """A line for the shell. The script is in a file: bash shows what is typed, and fg what it continues."""
     (folder / "deed").write_text(script)
@@ -351,6 +356,8 @@ def test_a_child_cleans_up_the_terminal_before_it_stops(way: list[str], tmp_path
             shell.expect_exact(PROMPT)
             shell.sendline("fg")
             shell.expect_exact("back again")
+            # Until a continued process has had a processor, Ctrl-Z stops it again at once: the shell is first then.
+            wait_for(lambda: state(job_of(shell)) == "S", "what the shell waits for to go on")
         shell.sendline("end")
         shell.expect_exact(PROMPT)
 
