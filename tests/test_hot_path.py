@@ -81,8 +81,8 @@ OURS = {
     *("launcher", "launcher.entry", "launcher.small_os", "launcher.run", "launcher.real", "launcher.handover"),
     *("launcher.situation", "launcher.decision", "launcher.config", "launcher.toml", "launcher.files", "launcher.home"),
     *("launcher.notice", "launcher.recording"),
-    *("launcher.relay", "launcher.relay.posix", "launcher.relay.descriptors", "launcher.relay.routes"),
-    *("launcher.relay.relay_process", "launcher.relay.follower"),
+    *("launcher.relay", "launcher.relay.posix", "launcher.relay.descriptors", "launcher.relay.ended"),
+    *("launcher.relay.routes", "launcher.relay.relay_process", "launcher.relay.follower"),
 }
 PYTHONS = {"__future__", "errno", "stat", "_stat", "_signal", "_thread", "time", "posix", "sys"}
 OPTED_OUT = {

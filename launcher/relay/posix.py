@@ -13,8 +13,8 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 from launcher.handover import become, hold_signals, holdable_signals
-from launcher.relay import Ended
 from launcher.relay.descriptors import Held, duplicate, pipe, poller
+from launcher.relay.ended import Ended
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes
 from launcher.small_os import os

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from launcher.relay import Ended
+from launcher.relay.ended import Ended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
