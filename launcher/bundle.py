@@ -1,4 +1,4 @@
-"""Compiles the launcher and what lies beside it, and puts what a run imports into one file (see __init__.py).
+"""Compiles the launcher and what lies beside it, and puts what a run imports into one file: see bundled.py.
 
     PYTHON -I -S launcher/bundle.py
 
@@ -16,60 +16,88 @@ import sys
 from importlib import import_module
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from types import CodeType, ModuleType
+from typing import Optional
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
-# What is imported where it is needed; what these import in turn comes along. tests/test_bundle.py compares.
-RUN = (
-    *("entry", "run", "config", "config_option", "home", "notice", "recording", "relay", "relay.second_terminal"),
-    *("schedule", "spool", "sender", "payload", "observe", "command_line", "hashes", "host"),
-    *("installation_id", "session", "plain_session", "shell_init"),
+LIBRARY = os.path.dirname(PACKAGE)
+# What chef-run waits for. Each part is taken in at once, when the first of it is imported; in it, each comes after what
+# it imports: what there always is ("" is the package), what every run has, and what one has that is recorded.
+TOGETHER = (
+    ("", "small_os", "entry"),
+    ("handover", "decision", "real", "situation", "run"),
+    (
+        *("files", "home", "toml", "config", "notice", "recording", "relay.ended", "relay.descriptors"),
+        *("relay.follower", "relay.routes", "relay.relay_process", "relay.posix", "relay"),
+    ),
+)
+# What is imported by itself, where it is needed; what these import in turn comes along. tests/test_bundle.py compares.
+ALONE = (
+    *("relay.second_terminal", "schedule", "spool", "sender", "payload", "observe", "command_line"),
+    *("config_option", "hashes", "host", "installation_id", "session", "plain_session", "shell_init"),
 )
 
 
 def main() -> None:
-    library = os.path.dirname(PACKAGE)
     # By date: to read all of a file is slow.
-    compiled = compileall.compile_dir(library, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
-    sys.path.insert(0, library)
+    compiled = compileall.compile_dir(LIBRARY, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)
+    sys.path.insert(0, LIBRARY)
     import launcher
 
     try:
-        write(launcher.BUNDLE, bundle(modules_of_a_run()))
+        write(launcher.BUNDLE, bundle(parts_of_a_run()))
     except OSError as error:
         sys.exit(f"bundle: {error}")
     sys.exit(not compiled)
 
 
-def modules_of_a_run() -> list[ModuleType]:
-    """Those of ours, but for the package itself, which has to be there to read a bundle."""
-    for name in RUN:
-        import_module(f"launcher.{name}")
-    names = sorted(name for name in sys.modules if name.startswith("launcher."))
-    return [sys.modules[name] for name in names]
+def parts_of_a_run() -> list[list[ModuleType]]:
+    """The modules of ours, those that are taken in together, and each of the others."""
+    together = [[ours(name) for name in names] for names in TOGETHER]
+    for name in ALONE:
+        ours(name)
+    placed = [module for part in together for module in part]
+    alone = [sys.modules[name] for name in sorted(sys.modules) if name.startswith("launcher.")]
+    return together + [[module] for module in alone if module not in placed]
 
 
-def bundle(modules: list[ModuleType]) -> bytes:
-    """The magic number of this Python's bytecode, and where the code begins; where each module lies; and their code.
+def ours(name: str) -> ModuleType:
+    """A module by its name in our package."""
+    return import_module(f"launcher.{name}".rstrip("."))
 
-    Of the same files, Python 3.11 and newer make the same bytes.
+
+def bundle(parts: list[list[ModuleType]]) -> bytes:
+    """The magic number of this Python's bytecode; the code that reads the rest; what lies where; and the parts' code.
+
+    Before what is to be unmarshalled stands where it ends, or how long it is: four bytes, the lowest first. Of the same
+    files, Python 3.11 and newer make the same bytes.
     """
-    index = {}
+    reader = marshal.dumps(code_of(os.path.join(PACKAGE, "bundled.py")))
+    index = []
     code = b""
-    for module in modules:
-        path = module.__file__ or ""
-        status = os.stat(path)
-        compiled = marshal.dumps(code_of(path))
-        folder = from_package(module.__path__[0]) if hasattr(module, "__path__") else None
-        places = from_package(path), from_package(cache_from_source(path)), folder
-        index[module.__name__] = (*places, int(status.st_mtime), status.st_size, len(code), len(code) + len(compiled))
+    for modules in parts:
+        compiled = marshal.dumps([code_of(module.__file__ or "") for module in modules])
+        index.append(([described(module) for module in modules], len(code), len(code) + len(compiled)))
         code += compiled
     head = marshal.dumps((index, len(code)))
-    return MAGIC_NUMBER + (8 + len(head)).to_bytes(4, "little") + head + code
+    return MAGIC_NUMBER + _number(8 + len(reader)) + reader + _number(len(head)) + head + code
 
 
-def from_package(path: str) -> str:
-    """The rest of a path, from our package on: the whole may be moved."""
-    return path[len(PACKAGE) :]
+def _number(number: int) -> bytes:
+    return number.to_bytes(4, "little")
+
+
+def described(module: ModuleType) -> tuple[str, str, str, Optional[str], int, int]:
+    """What the reader has to know of a module."""
+    path = module.__file__ or ""
+    status = os.stat(path)
+    folder = from_library(module.__path__[0]) if hasattr(module, "__path__") else None
+    places = from_library(path), from_library(cache_from_source(path)), folder
+    return (module.__name__, *places, int(status.st_mtime), status.st_size)
+
+
+def from_library(path: str) -> str:
+    """The rest of a path, from the folder of our package on: the whole may be moved."""
+    return path[len(LIBRARY) :]
 
 
 def code_of(path: str) -> CodeType:

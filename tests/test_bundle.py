@@ -26,10 +26,19 @@ class Installed:
 
     def __init__(self, library: Path) -> None:
         self.library = library
-        self.package = library / "launcher"
-        self.main = self.package / "__main__.py"
-        self.bundle = self.package / "__pycache__" / Path(package.BUNDLE).name
         shutil.copytree(Path(package.__file__).parent, self.package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    @property
+    def package(self) -> Path:
+        return self.library / "launcher"
+
+    @property
+    def main(self) -> Path:
+        return self.package / "__main__.py"
+
+    @property
+    def bundle(self) -> Path:
+        return self.package / "__pycache__" / Path(package.BUNDLE).name
 
     def compile(self) -> bytes:
         """The bundle that this makes."""
@@ -43,8 +52,9 @@ class Installed:
         return subprocess.run(command, env=home.env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
     def python(self, script: str) -> str:
-        """What a script prints that uses the package."""
-        given = f"import sys; sys.path.insert(0, {str(self.library)!r})\n{script}"
+        """What a script prints that stands in the place of a run."""
+        start = self.main.read_text().partition("from launcher.entry import main")[0]
+        given = f"__file__, __package__ = {str(self.main)!r}, ''\n{start}\n{script}"
         return subprocess.run(
             [sys.executable, "-I", "-S", "-c", given], capture_output=True, text=True, check=True
         ).stdout
@@ -110,9 +120,25 @@ def test_it_holds_every_module_that_a_run_imports(
     assert seen["new"] >= OURS
     assert seen["new_at_end"] >= AT_THE_END
     assert ("launcher.sender" in seen["new_at_end"]) == is_due
-    assert bytecode_of(installed, seen["opened"] + seen["opened_later"]) == {"__init__"}
+    assert bytecode_of(installed, seen["opened"] + seen["opened_later"]) == set()
     assert seen["opened"].count(str(installed.bundle)) == 1
     assert "__future__" not in seen["new_at_end"]
+
+
+LOOKED_FOR = """
+finder, names = type(sys.meta_path[0]), []
+find = finder.find_spec
+finder.find_spec = lambda self, name, *more: names.append(name) or find(self, name, *more)
+from launcher.entry import main
+from launcher import real, run
+from launcher import notice, recording, relay
+print(*[name for name in names if name.startswith("launcher")])
+"""
+
+
+def test_what_chef_run_waits_for_is_taken_in_in_three_parts(installed: Installed) -> None:
+    installed.compile()
+    assert installed.python(LOOKED_FOR) == "launcher launcher.real launcher.notice\n"
 
 
 def test_it_holds_what_a_run_on_a_terminal_imports_as_well(installed: Installed) -> None:
@@ -200,16 +226,16 @@ def test_where_only_the_code_is_spoiled_the_source_is_read(installed: Installed,
 
 
 LOOKS = """
-import json
+import inspect, json, sys
 from importlib import import_module
 seen = {}
-for name in ("entry", "config", "session", "relay", "relay.posix"):
-    module = import_module("launcher." + name)
+for name in ("launcher", *("launcher." + each for each in ("entry", "config", "session", "relay", "relay.posix"))):
+    module = import_module(name)
     spec = module.__spec__
     seen[name] = [
         module.__name__, module.__file__, module.__cached__, module.__package__, getattr(module, "__path__", None),
         spec.name, spec.origin, spec.cached, spec.parent, spec.has_location, spec.submodule_search_locations,
-        spec.loader is module.__loader__, module.__loader__.get_source(module.__name__), module.__loader__.path,
+        spec.loader is module.__loader__, inspect.getsource(module),
     ]
 seen["files"] = [sys.modules["launcher.config"].PROFILE, sys.modules["launcher.session"].SCHEMA]
 seen["code"] = sys.modules["launcher.entry"].main.__code__.co_filename
@@ -231,12 +257,14 @@ def test_its_folder_may_be_moved(installed: Installed, tmp_path: Path) -> None:
     installed.library = installed.library.rename(tmp_path / "moved")
     seen = json.loads(installed.python(LOOKS))
     assert seen["code"] == str(tmp_path / "moved" / "launcher" / "entry.py")
-    assert seen["relay"][4] == [str(tmp_path / "moved" / "launcher" / "relay")]
+    assert seen["launcher.relay"][4] == [str(tmp_path / "moved" / "launcher" / "relay")]
 
 
 def test_where_there_is_none_nothing_is_in_the_way_of_imports(installed: Installed) -> None:
-    shows = "before = list(sys.meta_path); import launcher; print(sys.meta_path == before)"
-    assert installed.python(shows) == "True\n"
+    shows = "import launcher; print(len(sys.meta_path))"
+    without = installed.python(shows)
+    installed.compile()
+    assert int(installed.python(shows)) == int(without) + 1
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="older ones write sets in any order")
