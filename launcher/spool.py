@@ -48,23 +48,20 @@ def read(path: str) -> Session:
 
 
 def next_to_go(home: Home) -> list[str]:
-    """The names of the waiting sessions, the oldest first, if there may soon be too many; none while there is room.
+    """The waiting sessions, the oldest first, if there may soon be too many of them; none while there is room.
 
-    Asked while chef-run runs, so that at its end, when a user waits, only what has changed has to be looked at.
+    Asked while chef-run runs, so that at its end, when a user waits, nothing has to be counted or sorted.
     """
     waiting = list(islice(_sessions(home.telemetry, home), EXAMINED))
-    return [os.path.basename(path) for _, path in _oldest_first(waiting)] if len(waiting) > MOST - PARALLEL else []
+    return [path for _, path in _oldest_first(waiting)] if len(waiting) > MOST - PARALLEL else []
 
 
 def store(home: Home, session_id: str, content: bytes, next_to_go: Sequence[str] = ()) -> None:
     """Keep one session. Where there are too many, the first of those that are next to go do. Raises OSError."""
     files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
     if next_to_go:
-        names = set(os.listdir(home.telemetry))
-        known = [name for name in next_to_go if name in names]
-        since = sum(_is_session_name(name) for name in names.difference(known))
-        too_many = min(max(0, len(known) + since - MOST), PARALLEL)
-        _drop(home, [os.path.join(home.telemetry, name) for name in known[:too_many]])
+        waiting = {entry.path for entry in islice(_sessions(home.telemetry, home), EXAMINED)}
+        _drop(home, [path for path in next_to_go if path in waiting][: max(0, len(waiting) - MOST)])
 
 
 def tidy(home: Home, now: float | None = None) -> None:

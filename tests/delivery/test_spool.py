@@ -48,6 +48,15 @@ def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(waiting: Ho
     assert status(launcher)["dropped"] == 3
 
 
+def test_what_only_bears_the_name_of_a_session_takes_no_place_of_one(waiting: Home) -> None:
+    fill(waiting, spool.MOST - len(waiting.sessions()))
+    home = Layout(str(waiting.path))
+    next_to_go = spool.next_to_go(home)
+    (waiting.telemetry / "session-00000000-0000-4000-8000-bbbbbbbbbbbb.json").mkdir()
+    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", next_to_go)
+    assert sum(path.is_file() for path in waiting.sessions()) == spool.MOST
+
+
 def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(waiting: Home) -> None:
     fill(waiting, 3000)
     home = Layout(str(waiting.path))
