@@ -200,9 +200,9 @@ def _follow(child: int, relay: RelayProcess) -> int:
     while True:
         changed, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if changed and os.WIFSTOPPED(status):
-            goes_on = relay.drain_before_stop()
+            alone = relay.drain_before_stop()
             stopped_by = os.WSTOPSIG(status)
-            _prepare_to_stop_by(stopped_by, with_group=not goes_on)
+            _prepare_to_stop_by(stopped_by, alone)
         elif changed and os.WIFCONTINUED(status):
             _do_not_stop_by(stopped_by)
             stopped_by = 0
@@ -246,17 +246,19 @@ else:
         return _signal.sigwait(awaited), 0
 
 
-def _prepare_to_stop_by(number: int, *, with_group: bool) -> None:
+def _prepare_to_stop_by(number: int, alone: bool) -> None:
     """Have the signal that has stopped the child pending, before looking again whether the child is stopped.
 
     In this order no SIGCONT comes too early: the kernel takes a pending stop back with it, and a SIGCONT from before
     with the stop. Not before the child has stopped: it may clean up the terminal first, or ignore the signal. Our own
     copy of a signal that the terminal sent is still pending, or merges with this one: we stop once.
+
+    `alone`: it is not the whole group that has been stopped.
     """
     if number != _signal.SIGSTOP:
         _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
         os.kill(os.getpid(), number)
-    elif not with_group and _signal.SIGCONT in _signal.sigpending():
+    elif alone and _signal.SIGCONT in _signal.sigpending():
         # SIGSTOP cannot be held: what it takes back, we do. One to the group has done so, and what is here came later.
         _signal.sigwait({_signal.SIGCONT})
 

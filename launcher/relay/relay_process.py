@@ -114,20 +114,21 @@ class RelayProcess:
             return False
         self._ask(_ASK)
         is_taken_back = _is_taken_back(number)
-        if number == _signal.SIGCONT and (self._unanswered or not (self._has_heard(number) or is_taken_back)):
+        reached = is_taken_back or self._has_heard(number)
+        if number == _signal.SIGCONT and (self._unanswered or not reached):
             # It was stopped with the whole group, and may not have been continued with it. What it hears of
             # this is none of the group's, and what it heard before that stop is over.
             _send(self.pid, number)
             self._ask(_ASK)
             self._forget(number)
-        reached = is_taken_back or self._has_heard(number)
+            reached = is_taken_back
         self._settle(number)
         return reached
 
     def drain_before_stop(self) -> bool:
         """Have what the child has written so far passed on, before the shell writes something.
 
-        False if it does not answer, as when it is stopped along with its group.
+        True if it answers: it was not stopped along with its group.
         """
         self._ask(_DRAIN)
         self._forget(_signal.SIGCONT)  # as the kernel does: a stop takes back a SIGCONT not taken yet
@@ -200,8 +201,10 @@ def _is_taken_back(number: int) -> bool:
     The kernel has either take back the other where that is pending still. The relay process may so have missed
     one that went to the group; and if it did not, it is still the later one that the child is to be left with.
     """
-    taking_back = _STOPS if number == _signal.SIGCONT else {_signal.SIGCONT} if number in _STOPS else set()
-    return bool(taking_back & _signal.sigpending())
+    pending = _signal.sigpending()
+    if number == _signal.SIGCONT:
+        return bool(_STOPS & pending)
+    return number in _STOPS and _signal.SIGCONT in pending
 
 
 def _serve(

@@ -92,6 +92,21 @@ def family(pid: int) -> list[int]:
     return found
 
 
+def children(pid: int) -> list[int]:
+    """The processes that this one has started, and not yet waited for."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []  # it has ended
+
+
+def stop_signal(pid: int) -> int:
+    """Wait until our child stops; the signal by which it does."""
+    _, status = os.waitpid(pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    return os.WSTOPSIG(status)
+
+
 @contextmanager
 def held_up(pid: int) -> Iterator[None]:
     """The process's first thread does nothing meanwhile, as if it had no processor: all signals wait for it."""

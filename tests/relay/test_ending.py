@@ -26,6 +26,7 @@ from .harness import (
     Terminal,
     assert_same,
     child,
+    children,
     failing,
     family,
     on_terminal,
@@ -180,15 +181,8 @@ def second_fork_delayed(program: list[str]) -> list[str]:
 def launcher_and_child(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     """Once they are there, below the process that delays them."""
     return wait_for(
-        lambda: [(parent, each) for parent in _children(process.pid) for each in _children(parent)], "the child"
+        lambda: [(parent, each) for parent in children(process.pid) for each in children(parent)], "the child"
     )[0]
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []  # it has ended
 
 
 def test_a_launcher_that_is_killed_before_the_relay_process_is_there_takes_the_child_along(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from .harness import (
     sh,
     started,
     state,
+    stop_signal,
     wait_for,
 )
 
@@ -181,8 +182,7 @@ def test_a_child_that_stops_itself_stops_the_launcher_and_both_go_on_together(wa
     script = "for name in TSTP STOP TTIN TTOU TSTP; do kill -$name $$; done; exit 7"
     with started(way + sh(script)) as process:
         for expected in (signal.SIGTSTP, signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP):
-            _, status = os.waitpid(process.pid, os.WUNTRACED)
-            assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == expected
+            assert stop_signal(process.pid) == expected
             os.kill(process.pid, signal.SIGCONT)
         assert process.wait(PATIENCE) == 7
 
@@ -193,8 +193,7 @@ def test_stop_and_continue_of_the_launcher_alone_reach_the_child(way: list[str],
         log = Log(tmp_path / "log")
         for times in range(1, 6):
             process.send_signal(signal.SIGTSTP)
-            _, status = os.waitpid(process.pid, os.WUNTRACED)
-            assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTSTP
+            assert stop_signal(process.pid) == signal.SIGTSTP
             assert state(log.child) == "T"
             process.send_signal(signal.SIGCONT)
             log.wait_for("SIGCONT", times)
@@ -212,8 +211,7 @@ def test_a_group_that_was_stopped_whole_goes_on_whole(way: list[str]) -> None:
         assert process.stdout.readline() == b"before\n"
         for continue_it in (os.killpg, os.kill):
             os.killpg(process.pid, signal.SIGSTOP)
-            _, status = os.waitpid(process.pid, os.WUNTRACED)
-            assert os.WSTOPSIG(status) == signal.SIGSTOP
+            assert stop_signal(process.pid) == signal.SIGSTOP
             continue_it(process.pid, signal.SIGCONT)
             process.stdin.write(b"after\n")
             process.stdin.flush()
@@ -228,13 +226,10 @@ def test_a_stop_right_after_a_continue_stops_the_child(way: list[str], tmp_path:
     with started(way + child("note_signals", tmp_path / "log", "SIGCONT")) as process:
         log = Log(tmp_path / "log")
         with held_up(relay_process(process.pid, log.child)):
-            os.killpg(process.pid, signal.SIGCONT)
-            log.wait_for("SIGCONT")
-            wait_for(lambda: signal.SIGCONT not in pending(process.pid), "the launcher to take it")
+            send_to_both(process.pid, log, signal.SIGCONT)
             os.killpg(process.pid, signal.SIGTSTP)
             wait_for(lambda: state(log.child) == "T", "the child to stop")
-        _, status = os.waitpid(process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTSTP
+        assert stop_signal(process.pid) == signal.SIGTSTP
         assert state(log.child) == "T"
         os.killpg(process.pid, signal.SIGCONT)
         log.wait_for("SIGCONT", 2)
@@ -251,14 +246,12 @@ def test_a_child_that_stops_itself_right_after_a_continue_stays_stopped(way: lis
         assert process.stdout is not None
         number = getattr(signal, "SIG" + name)
         its_child = int(process.stdout.readline())
-        _, status = os.waitpid(process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == number
+        assert stop_signal(process.pid) == number
         with held_up(process.pid):
             os.killpg(process.pid, signal.SIGCONT)
             assert process.stdout.readline() == b"between\n"
             wait_for(lambda: state(its_child) == "T", "the child to stop again")
-        _, status = os.waitpid(process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == number
+        assert stop_signal(process.pid) == number
         assert state(its_child) == "T"
         os.killpg(process.pid, signal.SIGCONT)
         assert process.wait(PATIENCE) == 7
@@ -269,9 +262,7 @@ def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_p
     with started(way + child("note_signals", tmp_path / "log", "SIGTSTP", "SIGCONT", "SIGUSR1")) as process:
         log = Log(tmp_path / "log")
         with held_up(relay_process(process.pid, log.child)):
-            os.killpg(process.pid, signal.SIGTSTP)
-            log.wait_for("SIGTSTP")
-            wait_for(lambda: signal.SIGTSTP not in pending(process.pid), "the launcher to take it")
+            send_to_both(process.pid, log, signal.SIGTSTP)
             os.killpg(process.pid, signal.SIGCONT)
             log.wait_for("SIGCONT")
         process.send_signal(signal.SIGUSR1)
@@ -287,9 +278,7 @@ def test_two_signals_to_the_group_that_become_one_in_the_relay_process_are_two(w
         relay = relay_process(process.pid, log.child)
         holding_the_launcher_up = ExitStack()
         with held_up(relay):
-            os.killpg(process.pid, signal.SIGTERM)
-            log.wait_for("SIGTERM")
-            wait_for(lambda: signal.SIGTERM not in pending(process.pid), "the launcher to take the first")
+            send_to_both(process.pid, log, signal.SIGTERM)
             os.killpg(process.pid, signal.SIGTERM)
             log.wait_for("SIGTERM", 2)
             holding_the_launcher_up.enter_context(held_up(process.pid))
@@ -301,6 +290,13 @@ def test_two_signals_to_the_group_that_become_one_in_the_relay_process_are_two(w
         process.send_signal(signal.SIGUSR1)
         log.wait_for("SIGUSR1")
         assert log.signals() == ["SIGTERM", "SIGTERM", "SIGUSR1"]
+
+
+def send_to_both(launcher: int, log: Log, number: signal.Signals) -> None:
+    """Send a signal to the group, and wait until the child and the launcher have taken it, whatever others do."""
+    os.killpg(launcher, number)
+    log.wait_for(number.name)
+    wait_for(lambda: number not in pending(launcher), "the launcher to take it")
 
 
 def relay_process(launcher: int, its_child: int) -> int:

@@ -28,6 +28,7 @@ from .harness import (
     Terminal,
     assert_same,
     child,
+    children,
     family,
     on_terminal,
     sh,
@@ -271,11 +272,6 @@ def bash() -> Iterator[pexpect.spawn[str]]:
         shell.close(force=True)
 
 
-def job_of(shell: pexpect.spawn[str]) -> int:
-    """The process that the shell waits for."""
-    return int(Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text())
-
-
 def typed(way: list[str], folder: Path, script: str, interpreter: str = "/bin/sh") -> str:
     """A line for the shell. The script is in a file: bash shows what is typed, and fg what it continues."""
     (folder / "deed").write_text(script)
@@ -347,6 +343,8 @@ def test_a_child_cleans_up_the_terminal_before_it_stops(way: list[str], tmp_path
             pass
     """
     with bash() as shell:
+        assert shell.pid
+        its_id: int = shell.pid
         shell.sendline(typed(way, tmp_path, script, sys.executable))
         shell.expect_exact("started")
         for _ in range(3):
@@ -357,7 +355,7 @@ def test_a_child_cleans_up_the_terminal_before_it_stops(way: list[str], tmp_path
             shell.sendline("fg")
             shell.expect_exact("back again")
             # Until a continued process has had a processor, Ctrl-Z stops it again at once: the shell is first then.
-            wait_for(lambda: state(job_of(shell)) == "S", "what the shell waits for to go on")
+            wait_for(lambda: [state(each) for each in children(its_id)] == ["S"], "what the shell waits for")
         shell.sendline("end")
         shell.expect_exact(PROMPT)
 
