@@ -14,14 +14,17 @@ if not __package__:
         import marshal
         from _frozen_importlib_external import MAGIC_NUMBER
 
-        name = f"{folder}/launcher/__pycache__/run.{sys.implementation.cache_tag}.bundle"
-        with open(name, "rb", buffering=0) as file:
+        # Where BUNDLE says, which is not there yet.
+        with open(
+            f"{folder}/launcher/__pycache__/run.{sys.implementation.cache_tag}.bundle", "rb", buffering=0
+        ) as file:
             bundle = memoryview(file.read())
         if bundle[:4] == MAGIC_NUMBER:
-            begin = int.from_bytes(bundle[4:8], "little")
+            end = int.from_bytes(bundle[4:8], "little")
+            code, *index = marshal.loads(bundle[8:end])  # noqa: S302 - as trusted as a .pyc beside it
             reader = {"__name__": "launcher.bundled"}
-            exec(marshal.loads(bundle[8:begin]), reader)  # noqa: S102, S302 - as trusted as a .pyc beside it
-            reader["install"](folder, bundle, begin)  # type: ignore[operator]
+            exec(code, reader)  # noqa: S102
+            reader["install"](folder, bundle[end:], *index)  # type: ignore[operator]
     except Exception:
         pass  # imported as ever
 

@@ -66,33 +66,33 @@ def ours(name: str) -> ModuleType:
 
 
 def bundle(parts: list[list[ModuleType]]) -> bytes:
-    """The magic number of this Python's bytecode; the code that reads the rest; what lies where; and the parts' code.
+    """The magic number of this Python's bytecode, and where the parts' code begins; the head; and that code.
 
-    Before what is to be unmarshalled stands where it ends, or how long it is: four bytes, the lowest first. Of the same
-    files, Python 3.11 and newer make the same bytes.
+    The head is the code that reads all this, the file of that, what lies where, and how long the parts' code is. Of the
+    same files, Python 3.11 and newer make the same bytes.
     """
-    reader = marshal.dumps(code_of(os.path.join(PACKAGE, "bundled.py")))
+    reader = os.path.join(PACKAGE, "bundled.py")
     index = []
     code = b""
     for modules in parts:
         compiled = marshal.dumps([code_of(module.__file__ or "") for module in modules])
         index.append(([described(module) for module in modules], len(code), len(code) + len(compiled)))
         code += compiled
-    head = marshal.dumps((index, len(code)))
-    return MAGIC_NUMBER + _number(8 + len(reader)) + reader + _number(len(head)) + head + code
+    head = marshal.dumps((code_of(reader), dated(reader), index, len(code)))
+    return MAGIC_NUMBER + (8 + len(head)).to_bytes(4, "little") + head + code
 
 
-def _number(number: int) -> bytes:
-    return number.to_bytes(4, "little")
-
-
-def described(module: ModuleType) -> tuple[str, str, str, Optional[str], int, int]:
-    """What the reader has to know of a module."""
+def described(module: ModuleType) -> tuple[str, tuple[str, int, int], str, Optional[str]]:
+    """What the reader has to know of a module: its name, file, compiled file, and folder if it is a package."""
     path = module.__file__ or ""
-    status = os.stat(path)
     folder = from_library(module.__path__[0]) if hasattr(module, "__path__") else None
-    places = from_library(path), from_library(cache_from_source(path)), folder
-    return (module.__name__, *places, int(status.st_mtime), status.st_size)
+    return module.__name__, dated(path), from_library(cache_from_source(path)), folder
+
+
+def dated(path: str) -> tuple[str, int, int]:
+    """A file, and what tells whether it has been changed since: its date and size, as in a .pyc."""
+    status = os.stat(path)
+    return from_library(path), int(status.st_mtime), status.st_size
 
 
 def from_library(path: str) -> str:

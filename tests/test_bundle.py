@@ -160,6 +160,15 @@ def test_of_a_module_that_has_been_changed_since_it_has_nothing(
     assert installed.run(used, "exec", *ARGUMENTS).stderr.startswith(says.encode())
 
 
+def test_one_whose_reader_has_been_changed_since_is_passed_over(
+    installed: Installed, used: Home, tmp_path: Path
+) -> None:
+    installed.compile()
+    with (installed.package / "bundled.py").open("a") as file:
+        file.write("# changed\n")
+    runs_without(installed, used, tmp_path)
+
+
 def test_of_a_module_that_is_gone_it_has_nothing(installed: Installed) -> None:
     installed.compile()
     (installed.package / "hashes.py").unlink()
@@ -226,7 +235,7 @@ def test_where_only_the_code_is_spoiled_the_source_is_read(installed: Installed,
 
 
 LOOKS = """
-import inspect, json, sys
+import json
 from importlib import import_module
 seen = {}
 for name in ("launcher", *("launcher." + each for each in ("entry", "config", "session", "relay", "relay.posix"))):
@@ -235,7 +244,7 @@ for name in ("launcher", *("launcher." + each for each in ("entry", "config", "s
     seen[name] = [
         module.__name__, module.__file__, module.__cached__, module.__package__, getattr(module, "__path__", None),
         spec.name, spec.origin, spec.cached, spec.parent, spec.has_location, spec.submodule_search_locations,
-        spec.loader is module.__loader__, inspect.getsource(module),
+        spec.loader is module.__loader__, module.__loader__.get_source(module.__name__), module.__loader__.path,
     ]
 seen["files"] = [sys.modules["launcher.config"].PROFILE, sys.modules["launcher.session"].SCHEMA]
 seen["code"] = sys.modules["launcher.entry"].main.__code__.co_filename
