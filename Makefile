@@ -24,8 +24,8 @@ test: install
 	$(VENV)/bin/pytest $(ARGS)
 
 # What a run and a delivery do, and the commands that change something.
-CORE := tests/reading tests/relay tests/delivery/test_outcomes.py $(addprefix tests/test_,bundle.py cli.py consent.py \
-  decision.py host.py hot_path.py main_job.py off.py real.py session.py small_os.py)
+CORE := tests/consent tests/home tests/reading tests/record tests/relay tests/delivery/test_outcomes.py \
+  tests/cli/test_cli.py tests/test_hot_path.py tests/test_main_job.py tests/test_real.py
 
 # The core of the suite on the oldest, the usual and the newest Python that it is for: those that this machine has, but for
 # PYTHON, on which `make test` runs all of it.

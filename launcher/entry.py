@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,23 +28,23 @@ def main() -> NoReturn:
     if words[:1] == ["exec"]:
         _wrapped(words[1:])
     if words[:1] == ["send"] and len(words) == 2 and name == "__main__.py":
-        from launcher import sender
+        from launcher.delivery import sender
 
         sender.main(words[1])
         sys.exit()
     if words[:1] == ["shell-init"] and len(words) == 2:
         _shell_init(words[1])
-    from launcher.cli import app
+    from launcher.cli.app import app
 
     _manage(app)
 
 
 def _shell_init(shell: str) -> None:
     """Print the text for this shell, and end; return if there is none. Every new shell waits for it: no typer here."""
-    from launcher import shell_init
+    from launcher.cli import shell_lines
 
-    if shell in shell_init.SHELLS:
-        _manage(lambda: shell_init.show(shell))
+    if shell in shell_lines.SHELLS:
+        _manage(lambda: shell_lines.show(shell))
 
 
 def _manage(command: Callable[[], object]) -> NoReturn:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from launcher.config import Config, Profile
+    from launcher.consent.config import Config, Profile
 
 VARIABLE = "CHEF_RUN_LAUNCHER_REAL"
 NOT_FOUND = 127  # as shells have it

@@ -5,17 +5,19 @@ What comes after the spawn is imported after it: chef-run starts as soon as it i
 
 from __future__ import annotations
 
+import os
 import sys
 
-from launcher import decision, handover, real
-from launcher.situation import Situation
-from launcher.small_os import os
+from launcher import real
+from launcher.consent import decision
+from launcher.consent.situation import Situation
+from launcher.relay import handover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from launcher.recording import Recording
+    from launcher.record.recording import Recording
 
 DEEPEST = 10  # launchers inside launchers, before we take it that they start each other for ever
 
@@ -35,7 +37,7 @@ def run(words: list[str]) -> NoReturn:
     if recording is None:
         _become(program, argv, environment)
 
-    from launcher import relay
+    from launcher.relay import child as relay
 
     ended = relay.run(
         program,
@@ -70,13 +72,13 @@ def _begin(situation: Situation, words: list[str]) -> Recording | None:
         home, decided = situation.home, situation.decision
         if home is None or not decided.on:
             if home and decided.drops_stored:
-                from launcher import spool
+                from launcher.home import spool
 
                 spool.discard_all(home)
             return None
 
-        from launcher import notice
-        from launcher.recording import Recording
+        from launcher.consent import notice
+        from launcher.record.recording import Recording
 
         return Recording(situation, home, words, is_first=not notice.is_current(home))
     except Exception:
@@ -90,16 +92,17 @@ def _flush(recording: Recording) -> None:
     """
     if recording.is_first:
         return  # nothing is sent before the notice
-    from launcher import schedule, spool
+    from launcher.delivery import schedule
+    from launcher.home import spool
 
     if schedule.is_due(recording.home) and spool.any_waiting(recording.home):
-        from launcher import sender
+        from launcher.delivery import sender
 
         recording.starts_sender = sender.start(recording.home, recording.started)
 
 
 def _show_notice(situation: Situation, recording: Recording, descriptor: int) -> None:
-    from launcher import notice
+    from launcher.consent import notice
 
     if notice.claim(recording.home):
         _write(descriptor, notice.text(situation.profile))

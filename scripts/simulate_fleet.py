@@ -15,8 +15,10 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from launcher import encode, schedule, session, spool
-from launcher.command_line import targets
+from launcher.delivery import encode, schedule
+from launcher.home import spool
+from launcher.reading.command_line import targets
+from launcher.record import session
 
 SAMPLE = 50_000
 SCALE = 20  # installations that each simulated one stands for

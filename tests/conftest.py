@@ -50,6 +50,14 @@ def chef_run(tmp_path: Path, home: Home) -> Program:
 
 
 @pytest.fixture
+def waiting(home: Home, chef_run: Program) -> Home:
+    """A home in which two sessions wait, with a chef-run that says nothing."""
+    chef_run.path.write_text("#!/bin/sh\nexit 0\n")
+    home.has_waiting("web01", "web02")
+    return home
+
+
+@pytest.fixture
 def replay(tmp_path: Path, home: Home) -> Program:
     """An executable called chef-run that plays a recording: see Recording.set_up. The launcher finds it."""
     return real_chef_run(REPLAY, tmp_path, home)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from launcher import session
+import launcher as package
+from launcher.record import session
 from tests.support.homes import Home
 from tests.support.processes import senders, wait_for_no_sender
 from tests.support.programs import Launcher, Program
@@ -243,7 +244,7 @@ def test_a_symlink_of_another_name_is_exec(tmp_path: Path, home: Home, launcher:
 
 
 @pytest.mark.parametrize(
-    "start", [["-m", "launcher"], ["-I", "-S", str(Path(session.__file__).with_name("__main__.py"))]]
+    "start", [["-m", "launcher"], ["-I", "-S", str(Path(package.__file__).with_name("__main__.py"))]]
 )
 def test_python_starts_it_too(home: Home, chef_run: Program, start: list[str]) -> None:
     done = subprocess.run([sys.executable, *start, "exec", "web01", "a", "b"], env=home.env, check=False)

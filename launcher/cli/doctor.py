@@ -11,17 +11,19 @@ from urllib.parse import urlsplit
 
 import typer
 
-from launcher import BUNDLE, config, decision, files, proxy, real, trust
+from launcher import PACKAGE, real
 from launcher.cli.output import console, facts, print_json
-from launcher.endpoint import Endpoint
-from launcher.home import Home
-from launcher.outgoing import plan
-from launcher.situation import Situation
+from launcher.consent import config, decision
+from launcher.consent.situation import Situation
+from launcher.delivery import proxy, trust
+from launcher.delivery.endpoint import Endpoint
+from launcher.delivery.plan import plan
+from launcher.home import files
+from launcher.home.layout import Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
 SECONDS = 5  # that a step of the connection may take
-LAYOUT = "chef-run-launcher"  # the folder that scripts/install makes, with a bundle; pip makes neither
 
 
 class Finding(NamedTuple):
@@ -78,7 +80,7 @@ def _in_front(situation: Situation) -> Finding:
         path = os.path.join(home, name)
         if home and _mentions_us(path):
             return Finding(what, OK, f"{path} speaks of it; `type chef-run` shows whether your shell has it")
-    setup = os.path.join(os.path.dirname(real.__file__), "../../../libexec/setup")  # which our packages have
+    setup = os.path.join(PACKAGE, "../../../libexec/setup")  # which our packages have
     if os.path.exists(setup):
         remedy = f"sudo {os.path.normpath(setup)} front"
     else:
@@ -109,12 +111,9 @@ def _chef_run(situation: Situation) -> Finding:
 def _speed() -> Iterator[Finding]:
     """What a run cannot mend itself: it writes no bytecode."""
     compiled = config.__spec__.cached if config.__spec__ else None
-    package = os.path.dirname(os.path.abspath(config.__file__))
-    remedy = shlex.join([sys.executable, "-I", "-S", os.path.join(package, "bundle.py")])
     if compiled and not os.path.exists(compiled):
+        remedy = shlex.join([sys.executable, "-I", "-S", "-m", "compileall", "-q", os.path.dirname(PACKAGE)])
         yield Finding("speed", NOTE, f"each run compiles the launcher: {remedy}")
-    elif os.path.basename(os.path.dirname(package)) == LAYOUT and not os.path.exists(BUNDLE):
-        yield Finding("speed", NOTE, f"each run could start faster: {remedy}")
 
 
 def _telemetry(situation: Situation) -> Finding:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from launcher import host, hosts_key, installation_id, schedule, session
 from launcher.cli.output import console, facts, moment, plain, print_json
 from launcher.cli.show import requests, waiting
 from launcher.cli.status import chef_run, source_rows, sources
-from launcher.outgoing import plan
-from launcher.session import Session
-from launcher.situation import Situation
+from launcher.consent.situation import Situation
+from launcher.delivery import schedule
+from launcher.delivery.plan import plan
+from launcher.record import host_os, hosts_key, installation_id, session
+from launcher.record.session import Session
 
 
 def dry_run(words: list[str], as_json: bool = False) -> None:
@@ -67,7 +68,7 @@ def _session(situation: Situation, words: list[str]) -> Session:
     id = known or "(made at the end of the first run)"
     level = situation.decision.hosts.level
     key = hosts_key.read(situation.home) if situation.home else None
-    record = session.build(id, host.operating_system(), targets, unknown, level, key or b"")
+    record = session.build(id, host_os.operating_system(), targets, unknown, level, key or b"")
     if level == "salted" and key is None:
         for target in record["targets"]:
             target["hostname_sha256"] = "(with a key that is made at the end of the run)"

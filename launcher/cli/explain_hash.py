@@ -5,10 +5,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from launcher import command_line, hosts_key, session
 from launcher.cli.output import console, errors, plain, print_json
-from launcher.home import Home
-from launcher.situation import Situation
+from launcher.consent.situation import Situation
+from launcher.home.layout import Home
+from launcher.reading import command_line
+from launcher.record import hosts_key, session
 
 
 def explain_hash(

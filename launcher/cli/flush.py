@@ -10,15 +10,17 @@ import typer
 from launcher.cli.output import console, count, errors, plain
 
 if TYPE_CHECKING:
-    from launcher.transport import Outcome
+    from launcher.delivery.transport import Outcome
 
 
 def flush() -> None:
     """Send all waiting sessions now, without waiting for the next run or the next attempt."""
-    from launcher import delivery  # with the HTTP library, which opens a socket as it is imported: no other command may
+    from launcher.delivery import (
+        attempt,  # with the HTTP library, which opens a socket as it is imported: no other command may
+    )
 
     try:
-        done = delivery.flush(os.environ, _tell)
+        done = attempt.flush(os.environ, _tell)
     except OSError as error:
         errors.print(f"chef-run-launcher: stopped: its own files cannot be written ({error.strerror})")
         raise typer.Exit(1) from None

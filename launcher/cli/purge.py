@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from launcher import hosts_key, installation_id, receipts, spool
 from launcher.cli.output import console, count, errors, plain
-from launcher.home import Home
-from launcher.situation import Situation
+from launcher.consent.situation import Situation
+from launcher.delivery import receipts
+from launcher.home import spool
+from launcher.home.layout import Home
+from launcher.record import hosts_key, installation_id
 
 
 def purge(

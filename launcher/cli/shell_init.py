@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from launcher import shell_init as texts
+from launcher.cli import shell_lines as texts
 
 
 class Shell(str, Enum):

@@ -8,12 +8,14 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher import encode, endpoint, hosts_key, session, spool
 from launcher.cli.output import console, count, errors, moment, plain, print_json
-from launcher.home import Home
-from launcher.outgoing import as_sent, utc_day
-from launcher.session import Session
-from launcher.situation import Situation
+from launcher.consent.situation import Situation
+from launcher.delivery import encode, endpoint
+from launcher.delivery.plan import as_sent, utc_day
+from launcher.home import spool
+from launcher.home.layout import Home
+from launcher.record import hosts_key, session
+from launcher.record.session import Session
 
 
 class Stored(NamedTuple):

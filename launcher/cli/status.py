@@ -7,22 +7,15 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from launcher import (
-    __version__,
-    endpoint,
-    installation_id,
-    lock,
-    notice,
-    real,
-    receipts,
-    schedule,
-    session,
-    spool,
-)
+from launcher import __version__, real
 from launcher.cli.output import console, count, facts, moment, print_json
-from launcher.decision import Decision
-from launcher.home import Home
-from launcher.situation import Situation
+from launcher.consent import notice
+from launcher.consent.decision import Decision
+from launcher.consent.situation import Situation
+from launcher.delivery import endpoint, receipts, schedule
+from launcher.home import lock, spool
+from launcher.home.layout import Home
+from launcher.record import installation_id, session
 
 RECEIPTS_SHOWN = 3
 HOSTS_MEAN = {

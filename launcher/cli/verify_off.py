@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from launcher import watched
+from launcher.cli import watched
 from launcher.cli.output import console, errors, plain, print_json
 from launcher.cli.status import chef_run
-from launcher.decision import OPT_OUT
+from launcher.consent.decision import OPT_OUT
+from launcher.consent.situation import Situation
 from launcher.entry import DRY_RUN
-from launcher.situation import Situation
 
 SECONDS = 30  # that a run may take to become chef-run
 

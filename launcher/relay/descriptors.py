@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from launcher.small_os import os
 
 assert sys.platform != "win32"
 

@@ -8,14 +8,15 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
+import os
+
 from launcher.relay.descriptors import pipe, poller
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from launcher.relay import Observer
+    from launcher.relay.child import Observer
     from launcher.relay.routes import Route
 
 _CHUNK = 1 << 16

@@ -12,12 +12,13 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
-from launcher.handover import become, hold_signals, holdable_signals
+import os
+
 from launcher.relay.descriptors import Held, duplicate, pipe, poller
 from launcher.relay.ended import Ended
+from launcher.relay.handover import become, hold_signals, holdable_signals
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from launcher.handover import Environment
-    from launcher.relay import Observer
+    from launcher.relay.child import Observer
+    from launcher.relay.handover import Environment
     from launcher.relay.routes import Route
 else:
     import _signal

@@ -17,18 +17,19 @@ import time
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
-from launcher.handover import holdable_signals
+import os
+
 from launcher.relay.descriptors import Held, pipe, poller
 from launcher.relay.follower import Follower, Watcher, follow_in_turn
+from launcher.relay.handover import holdable_signals
 from launcher.relay.routes import ends
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from collections.abc import Callable
 
-    from launcher.relay import Observer
+    from launcher.relay.child import Observer
     from launcher.relay.routes import Route
 else:
     import _signal

@@ -8,8 +8,9 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
+import os
+
 from launcher.relay.descriptors import above_standard, duplicate, pipe
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

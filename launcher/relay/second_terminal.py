@@ -15,8 +15,9 @@ import termios
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
+import os
+
 from launcher.relay.descriptors import poller
-from launcher.small_os import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

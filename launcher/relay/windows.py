@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from launcher.handover import Environment
-    from launcher.relay import Observer
+    from launcher.relay.child import Observer
+    from launcher.relay.handover import Environment
 
 _CANNOT_EXECUTE = 126
 _NOT_FOUND = 127

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import launcher as package
-from launcher import delivery
+from launcher.delivery import attempt
 from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher, Program
@@ -64,7 +64,7 @@ def waiting_ids(home: Home) -> set[str]:
 
 
 def the_next_run_delivers(home: Home) -> None:
-    done = delivery.flush(home.env, lambda session_id, outcome: None)
+    done = attempt.flush(home.env, lambda session_id, outcome: None)
     assert done.problem is None
     assert home.sessions() == []
 

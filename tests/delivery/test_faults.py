@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import delivery, lock, sender
+from launcher.delivery import attempt, sender
+from launcher.home import lock
 from tests.support.homes import Home
 from tests.support.mounts import run_with
 from tests.support.processes import senders, wait_for_no_sender
@@ -222,8 +223,9 @@ def test_an_answer_that_helps_nobody_changes_nothing_of_a_run_and_loses_nothing(
 
 START = """
 import sys, time
-from launcher import delivery, lock, sender
-from launcher.home import Home
+from launcher.delivery import attempt, sender
+from launcher.home import lock
+from launcher.home.layout import Home
 sender.LIFETIME = 1
 sender.start(Home(sys.argv[1]), time.time())
 """
@@ -247,8 +249,8 @@ def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
     (waiting.telemetry / ".next-attempt").write_text("5 interrupted\n")
     held = lock.take(str(waiting.telemetry / ".lock"))
     assert held is not None
-    until = time.monotonic() + delivery.SHORTEST + 1
-    delivery.deliver(waiting.env, held, stored_before=time.time(), until=until)
+    until = time.monotonic() + attempt.SHORTEST + 1
+    attempt.deliver(waiting.env, held, stored_before=time.time(), until=until)
     os.close(held)
     assert 1 <= len(plain_collector.requests) <= 5
     assert len(waiting.sessions()) == 10 - len(plain_collector.requests)

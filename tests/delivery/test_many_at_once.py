@@ -7,7 +7,7 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
-from launcher import delivery
+from launcher.delivery import attempt
 from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher, Program
@@ -46,7 +46,7 @@ def test_every_session_arrives_and_twice_only_where_the_server_could_not_say_tha
     assert len(expected) == STORED + LAUNCHES
 
     for _ in range(10 * len(expected)):
-        if delivery.flush(home.env, lambda session_id, outcome: None).problem is None:
+        if attempt.flush(home.env, lambda session_id, outcome: None).problem is None:
             break
     assert home.sessions() == []
     assert set(history) == expected

@@ -11,8 +11,9 @@ from google.protobuf.json_format import Parse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from launcher import encode, session
-from launcher.command_line import targets
+from launcher.delivery import encode
+from launcher.reading.command_line import targets
+from launcher.record import session
 from tests.support.homes import Home
 from tests.support.programs import Launcher
 from tests.support.servers import Answer, Collector, Request

@@ -17,8 +17,9 @@ import pytest
 import trustme
 from urllib3 import HTTPHeaderDict
 
-from launcher import receipts, spool
-from launcher.transport import Result, classify
+from launcher.delivery import receipts
+from launcher.delivery.transport import Result, classify
+from launcher.home import spool
 from tests.support.homes import Home
 from tests.support.processes import senders, wait_for_no_sender
 from tests.support.programs import Launcher

@@ -12,7 +12,7 @@ import trustme
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import ProxyError
 
-from launcher.transport import Result, classify, explain
+from launcher.delivery.transport import Result, classify, explain
 from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.programs import Launcher

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from launcher import schedule
-from launcher.home import Home as Layout
+from launcher.delivery import schedule
+from launcher.home.layout import Home as Layout
 from tests.support.homes import Home
 
 

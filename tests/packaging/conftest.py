@@ -31,7 +31,7 @@ def source_of_next_version(folder: Path) -> Path:
         shutil.copytree(SOURCE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     init = folder / "launcher" / "__init__.py"
     init.write_text(init.read_text().replace(launcher.__version__, NEXT_VERSION))
-    (folder / "launcher" / "watched.py").rename(folder / "launcher" / "watching.py")
+    (folder / "launcher" / "cli" / "watched.py").rename(folder / "launcher" / "cli" / "watching.py")
     user = folder / "launcher" / "cli" / "verify_off.py"
     user.write_text(user.read_text().replace("import watched", "import watching as watched"))
     return folder

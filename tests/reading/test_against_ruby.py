@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from launcher.command_line import NAMES, Refused, parse, targets
+from launcher.reading.command_line import NAMES, Refused, parse, targets
 from tests.reading.shared import sha256
 
 SCRIPT = Path(__file__).with_name("ruby_answers.rb")

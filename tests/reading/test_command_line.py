@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher import command_line
-from launcher.command_line import Target, targets
-from launcher.config_option import config_files, loaded_config
+from launcher.consent.config_option import config_files, loaded_config
+from launcher.reading import command_line
+from launcher.reading.command_line import Target, targets
 from tests.reading.shared import grammar_cases, sha1, sha256
 
 RESOURCE = ["directory", "/tmp/foo"]
@@ -286,9 +286,9 @@ def test_a_sensible_command_line_is_read_in_two_milliseconds() -> None:
 
 def test_what_is_called_before_the_spawn_imports_nothing_heavy() -> None:
     code = (
-        "import os, sys; before = set(sys.modules); from launcher import command_line, config_option, observe, payload;"
+        "import os, sys; before = set(sys.modules); from launcher.consent import config_option;"
         "config_option.config_files(['-c', 'f', '--conf=g']); config_option.loaded_config(['-c', 'f']);"
-        "observe.Observer(); print(*sorted(set(sys.modules) - before))"
+        "print(*sorted(set(sys.modules) - before))"
     )
     root = str(Path(__file__).resolve().parents[2])
     loaded = subprocess.run(

@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from launcher import payload
-from launcher.command_line import targets
+from launcher.reading import payload
+from launcher.reading.command_line import targets
 from tests.reading.shared import sha1
 
 # Leaves a payload under the lowest free number, as chef-run does, but never two under one: which of two runs

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher import payload
-from launcher.command_line import Target, targets
+from launcher.reading import payload
+from launcher.reading.command_line import Target, targets
 from tests.reading.shared import sha1
 
 ENDED = 1_800_000_000.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from launcher import payload
-from launcher.command_line import targets
-from launcher.observe import OS_NAMES, Observer, findings, platforms
+from launcher.reading import payload
+from launcher.reading.command_line import targets
+from launcher.reading.output import OS_NAMES, Observer, findings, platforms
 from tests.reading.shared import sha1
 
 RUNS = 10_000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher import payload
-from launcher.command_line import targets
-from launcher.observe import Observer, findings, platforms
+from launcher.reading import payload
+from launcher.reading.command_line import targets
+from launcher.reading.output import Observer, findings, platforms
 from tests.reading.shared import recordings
 
 

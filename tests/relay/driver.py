@@ -10,7 +10,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from launcher import handover, relay
+from launcher.relay import child as relay
+from launcher.relay import handover
 
 assert sys.platform == "linux"
 

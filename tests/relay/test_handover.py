@@ -125,7 +125,7 @@ def test_become_takes_our_place_with_all_that_the_caller_gave(tmp_path: Path) ->
     script = f"""if True:
         import os, sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-        from launcher import handover
+        from launcher.relay import handover
         words = handover.caller_arguments(sys.argv[1:])
         environment = handover.caller_environment().plus(b"EXTRA", b"1")
         assert environment.get(b"EXTRA") == b"1" and environment.get(b"NONE") is None
@@ -145,7 +145,7 @@ def test_what_is_imported_before_the_child_runs_is_little() -> None:
     script = f"""if True:
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-        import launcher.relay
+        import launcher.relay.child
         heavy = "typing re json signal subprocess dataclasses enum collections threading pathlib functools"
         print(*sorted(set(heavy.split()) & set(sys.modules)))
     """

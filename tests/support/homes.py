@@ -7,9 +7,11 @@ import time
 import uuid
 from pathlib import Path
 
-from launcher import files, notice, session
-from launcher import home as launcher_home
-from launcher.command_line import targets
+from launcher.consent import notice
+from launcher.home import files
+from launcher.home import layout as launcher_home
+from launcher.reading.command_line import targets
+from launcher.record import session
 
 # Refused at once. A test that says nothing about an endpoint must not reach the real one.
 NOBODY = "http://127.0.0.1:1"

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import launcher
-from launcher import lock
+from launcher.home import lock
 from tests.support.homes import Home
 from tests.support.waiting import wait_until
 

@@ -1,0 +1,55 @@
+"""`enable` and `disable`: telemetry for good, in config.toml."""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from launcher.cli.output import console, count, errors, plain
+from launcher.consent import switch
+from launcher.consent.situation import Situation
+from launcher.home import spool
+from launcher.home.layout import Home
+
+
+def disable() -> None:
+    """Disable telemetry for good, in config.toml. What waits is dropped unsent."""
+    home = _set(enabled=False)
+    dropped = spool.discard_all(home)
+    left = spool.oldest_first(home)
+    console.print(f"Telemetry is disabled in {plain(home.config)}.")
+    if left:
+        errors.print(f"chef-run-launcher: not dropped: {plain(left[0][1])} cannot be removed; see `doctor`")
+        raise typer.Exit(1)
+    console.print(f"{count(dropped, 'waiting session')} dropped unsent." if dropped else "No session was waiting.")
+    if spool.rejected(home) or os.path.exists(home.receipts):
+        console.print("`purge` deletes what was rejected, and the receipts of what was sent, too.")
+
+
+def enable() -> None:
+    """Enable telemetry again, where config.toml disables it. Whatever else turns it off still does."""
+    home = _set(enabled=True)
+    says = "Telemetry is enabled in" if os.path.exists(home.config) else "Nothing disables telemetry in"
+    console.print(f"{says} {plain(home.config)}.")
+    reason = Situation(os.environ).decision.reason
+    if reason:
+        console.print(f"It stays off all the same: {plain(reason.name)}: {plain(reason.says)}.")
+
+
+def _set(enabled: bool) -> Home:
+    situation = Situation(os.environ)
+    home = situation.home
+    problem = situation.home_problem
+    if home is None or problem:
+        errors.print(f"chef-run-launcher: nothing was changed: {plain(problem or 'there is no HOME')}")
+        raise typer.Exit(1)
+    try:
+        switch.set_enabled(home, enabled)
+    except switch.Unchangeable as error:
+        errors.print(f"chef-run-launcher: {plain(home.config)} was not changed: {plain(str(error))}")
+        raise typer.Exit(1) from None
+    except OSError as error:
+        errors.print(f"chef-run-launcher: {plain(home.config)} cannot be changed ({error.strerror})")
+        raise typer.Exit(1) from None
+    return home

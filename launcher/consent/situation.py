@@ -1,0 +1,130 @@
+"""Everything that a run is decided from, each read once: when it is first asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from functools import cached_property as once
+
+    from launcher.consent.config import Config, Profile
+    from launcher.consent.decision import Decision
+    from launcher.home.layout import Home
+    from launcher.reading.command_line import Target
+else:
+
+    class once:
+        """functools.cached_property, of which the import takes 1.5 ms."""
+
+        def __init__(self, read):
+            self._read = read
+
+        def __set_name__(self, owner, name):
+            self._name = name
+
+        def __get__(self, instance, owner=None):
+            value = instance.__dict__[self._name] = self._read(instance)
+            return value
+
+
+class Situation:
+    """The facts of one run, and the decision that they lead to."""
+
+    def __init__(self, variables: Mapping[str, str], words: Sequence[str] = ()) -> None:
+        """`words` are chef-run's arguments: the files that they name count as well."""
+        self.variables = variables
+        self._words = words
+        self._path = _home_folder(variables)
+
+    @once
+    def home(self) -> Home | None:
+        """Where our files lie. Where nothing may be kept, there may still be a config.toml that is to be obeyed."""
+        from launcher.home.layout import Home
+
+        return Home(self._path) if os.path.isabs(self._path) else None
+
+    @once
+    def home_problem(self) -> str | None:
+        """Why nothing can or may be kept in this HOME."""
+        from launcher.home import layout
+
+        return layout.problem(self._path)
+
+    @once
+    def config(self) -> Config | None:
+        """The default config.toml."""
+        from launcher.consent import config
+
+        return config.load(self.home.config) if self.home else None
+
+    @once
+    def policy(self) -> Config:
+        """The system policy."""
+        from launcher.consent import config
+
+        return config.load_policy()
+
+    @once
+    def profile(self) -> Profile:
+        """The distribution. Raises if its file is broken: only we can have done that."""
+        from launcher.consent import config
+
+        return config.load_profile()
+
+    @once
+    def decision(self) -> Decision:
+        """Whether this run is recorded, and what says so."""
+        from launcher.consent import decision
+
+        return decision.decide(
+            self.variables,
+            home_problem=self.home_problem,
+            config=self.config,
+            named_configs=self._named_configs(),
+            policy=self.policy,
+            has_endpoint=self.profile.endpoint is not None,
+        )
+
+    def _named_configs(self) -> list[Config]:
+        if not any(word.startswith("-") for word in self._words):
+            return []  # no option names one
+        from launcher.consent import config, config_option
+
+        return [config.load(path) for path in config_option.config_files(self._words)]
+
+    def again(self) -> Situation:
+        """The same as it is now: the files that may turn telemetry off are read once more."""
+        now = Situation(self.variables, self._words)
+        now.profile, now.home_problem = self.profile, self.home_problem
+        return now
+
+    @property
+    def inherits_terminal(self) -> bool:
+        """Whether chef-run is to get the terminal itself instead of a second one: [launcher] terminal = "inherit"."""
+        return self.config is not None and self.config.text("launcher", "terminal") == "inherit"
+
+    def targets(self, words: Sequence[str]) -> list[Target]:
+        """The hosts that chef-run connects to with these arguments."""
+        from launcher.reading import command_line
+
+        return command_line.targets(
+            words,
+            default_protocol=self._default_protocol(words),
+            posixly_correct="POSIXLY_CORRECT" in self.variables,
+        )
+
+    def _default_protocol(self, words: Sequence[str]) -> str:
+        from launcher.consent import config, config_option
+
+        loaded = config_option.loaded_config(words)
+        read = config.load(loaded) if loaded else self.config
+        return (read.text("connection", "default_protocol") if read else None) or "ssh"
+
+
+def _home_folder(variables: Mapping[str, str]) -> str:
+    if sys.platform == "win32":
+        return variables.get("HOME") or variables.get("USERPROFILE", "")
+    return variables.get("HOME", "")

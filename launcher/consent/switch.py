@@ -1,0 +1,125 @@
+"""Turning telemetry off and on for good: the one thing that the launcher writes into config.toml.
+
+The file is chef-run's, and other programs' too. Nothing in it changes but `enabled` under [telemetry]: comments, order,
+line ends and unknown keys stay as they are, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import MutableMapping
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from launcher.consent import config, toml
+from launcher.home import files
+from launcher.home.layout import Home
+
+
+class Unchangeable(Exception):
+    """config.toml cannot be changed. The text says why, and quotes nothing of it: config files hold secrets."""
+
+
+def set_enabled(home: Home, enabled: bool) -> bool:
+    """Have [telemetry] enabled say so; False if the file does not have to be changed for that.
+
+    Both spellings, `enabled` and `enable`, are set where they stand. All of the file is replaced at once, its mode
+    and owner kept; a symlink is written through. Raises Unchangeable, OSError.
+    """
+    path = os.path.realpath(home.config)
+    while True:
+        before = _status(path)
+        try:
+            old = files.read(path, config.LIMIT) if before else b""
+        except files.NotARegularFile as error:
+            raise Unchangeable(error.strerror) from None
+        new = _with_enabled(old, enabled)
+        if new == old:
+            return False
+        if _replaced(home, path, before, new):
+            return True
+
+
+def _replaced(home: Home, path: str, before: os.stat_result | None, new: bytes) -> bool:
+    """Put the new content in the place of what was there; False if another program has written there meanwhile."""
+    files.make_folder(home.folder)
+    temporary = files.temporary_name(path)
+    # Durable, and before the last look: the disk may take its time, and people take it that what is off stays off.
+    files.create(temporary, new, durable=True)
+    try:
+        if before:
+            os.chmod(temporary, stat.S_IMODE(before.st_mode))
+            _give(temporary, before)
+        if _version(_status(path)) != _version(before):
+            return False
+        os.replace(temporary, path)
+        return True
+    finally:
+        files.remove(temporary)
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _version(status: os.stat_result | None) -> tuple[int, ...] | None:
+    return status and (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+if sys.platform == "win32":
+
+    def _give(path: str, owner: os.stat_result) -> None:
+        """Nothing: it belongs to who made it."""
+
+else:
+
+    def _give(path: str, owner: os.stat_result) -> None:
+        """Have it belong to whom the old one belonged. Raises Unchangeable."""
+        try:
+            os.chown(path, owner.st_uid, owner.st_gid)
+        except PermissionError:
+            raise Unchangeable("it belongs to another user") from None
+
+
+def _with_enabled(old: bytes, enabled: bool) -> bytes:
+    try:
+        toml.parse(old)
+        document = tomlkit.parse(old.decode())
+    except (TOMLKitError, ValueError):
+        raise Unchangeable("it is not valid TOML, and telemetry is off for as long as that is so") from None
+    if tomlkit.dumps(document).encode() != old:
+        raise Unchangeable("it would not stay as it is; please edit it by hand")
+    telemetry = document.get("telemetry")
+    if telemetry is None:
+        if enabled:
+            return old  # nothing there disables it
+        document["telemetry"] = tomlkit.table()
+        telemetry = document["telemetry"]
+    if not isinstance(telemetry, MutableMapping):
+        raise Unchangeable("telemetry is not a table in it")
+    keys = [key for key in ("enabled", "enable") if key in telemetry]
+    if not keys and not enabled:
+        keys = ["enabled"]
+    for key in keys:
+        telemetry[key] = enabled
+    new = tomlkit.dumps(document).encode()
+    if old.count(b"\n") == old.count(b"\r\n") > 0:
+        new = new.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    _make_sure(new, old, enabled)
+    return new
+
+
+def _make_sure(new: bytes, old: bytes, enabled: bool) -> None:
+    """What is about to be written must mean what is meant, to the reader that decides, and nothing else."""
+    said, before = toml.parse(new), toml.parse(old)
+    telemetry, rest = said.pop("telemetry", {}), before.pop("telemetry", {})
+    switches = {key: telemetry.pop(key, enabled) for key in ("enabled", "enable")}
+    kept = {key: value for key, value in rest.items() if key not in switches}
+    if set(switches.values()) != {enabled} or telemetry != kept or said != before:
+        raise Unchangeable("it would come to mean something else; please edit it by hand")

@@ -1,0 +1,151 @@
+"""The detached process that sends the sessions of earlier runs while chef-run runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from launcher import PACKAGE
+from launcher.delivery import schedule
+from launcher.home import lock
+from launcher.relay import handover
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+
+    from launcher.home.layout import Home
+elif sys.platform != "win32":
+    import _signal  # `signal` itself is too slow for a wrapped run
+
+LIFETIME = 30  # seconds, after which it is ended wherever it is
+PATIENCE = LIFETIME - 5  # seconds after which it ends of its own accord, and knows how far it came
+WORD = "send"  # what our own __main__.py takes for it: `send NANOSECONDS`
+
+_LOCK = 3  # the descriptor by which it inherits the lock
+
+
+def start(home: Home, stored_before: float) -> int:
+    """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
+
+    Returns the process id of what starts it, which is to be waited for when there is time; 0 if there is none.
+
+    The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
+    and where nothing can be written, none does. Raises OSError if there can be none.
+    """
+    held = lock.take(home.lock)
+    if held is None:
+        return 0
+    try:
+        return _start(home, held, int(stored_before * 1e9))
+    finally:
+        os.close(held)
+
+
+def main(moment: str) -> None:
+    """Be the sender; `moment` is when the run that started it began, in nanoseconds since the epoch."""
+    until = time.monotonic() + PATIENCE
+    from launcher.consent.situation import Situation
+
+    home = Situation(os.environ).home
+    held = _lock(home) if home else None
+    if held is None:
+        return
+    from launcher import dependencies
+
+    dependencies.make_importable("urllib3", "fastjsonschema")
+    from launcher.delivery.attempt import deliver
+
+    deliver(os.environ, held, stored_before=int(moment) / 1e9, until=until)
+
+
+def _command(moment: int) -> list[str]:
+    """Its command line holds nothing but the moment: who lists processes learns nothing of the run."""
+    program = os.path.join(PACKAGE, "__main__.py")
+    return [sys.executable, "-I", "-S", program, WORD, str(moment)]
+
+
+if sys.platform == "win32":
+
+    def _start(home: Home, held: int, moment: int) -> int:
+        import subprocess
+
+        schedule.begin(home)
+        flags = (
+            subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        )
+        null = subprocess.DEVNULL
+        subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
+        return 0
+
+    def _lock(home: Home) -> int | None:
+        """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""
+        import threading
+
+        timer = threading.Timer(LIFETIME, os._exit, args=(1,))
+        timer.daemon = True
+        timer.start()
+        return lock.take(home.lock)
+
+else:
+
+    def _start(home: Home, held: int, moment: int) -> int:
+        # Twice, so that init and not we must wait for it.
+        child = os.fork()
+        if child:
+            return child
+        try:
+            # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
+            os.setsid()
+            os.nice(19)  # from here on whatever else there is to do comes first
+            # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
+            # launcher would pass it on to chef-run.
+            schedule.begin(home)
+            handover.restore_signals()
+            if os.fork():
+                os._exit(0)
+            _limit_lifetime()
+            environment = _environment()
+            os.chdir("/")
+            os.dup2(held, _LOCK)
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(null, descriptor)
+            for descriptor in (0, 1, 2, _LOCK):
+                os.set_inheritable(descriptor, True)  # which dup2 leaves undone where both are one
+            # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
+            for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
+                if descriptor > _LOCK:
+                    _close(descriptor)
+            command = _command(moment)
+            os.execve(command[0], command, environment)
+        finally:
+            os._exit(1)
+
+    def _environment() -> dict[str, str]:
+        """The caller's, with paths that mean the same in another folder."""
+        environment = dict(os.environ)
+        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            if environment.get(name) and not os.path.isabs(environment[name]):
+                environment[name] = os.path.abspath(environment[name])
+        return environment
+
+    def _limit_lifetime() -> None:
+        """Have this process end after LIFETIME, whatever it is and wherever it waits: an alarm outlasts an exec."""
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGALRM})
+        _signal.alarm(LIFETIME)
+
+    def _close(descriptor: int) -> None:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass  # the one that listed them
+
+    def _lock(home: Home) -> int | None:
+        """The lock, which was inherited; None if it was not."""
+        try:
+            return _LOCK if lock.is_ours(_LOCK) else None
+        except OSError:
+            return None

@@ -1,0 +1,207 @@
+"""What the caller gave us, byte for byte, and handing it on to the real program.
+
+Imported on every wrapped run before the child exists, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from typing import Any, NoReturn
+else:
+    import _signal  # `signal` builds enums and costs as much as everything else here together
+
+# CPython changes these before our first line runs; the program must find them as the caller set them.
+_CHANGED_BY_PYTHON = ("SIGINT", "SIGPIPE", "SIGXFSZ")
+# What PEP 538 may add to the environment.
+_COERCIONS = (b"LC_CTYPE=C.UTF-8", b"LC_CTYPE=C.utf8", b"LC_CTYPE=UTF-8")
+# Shells that never ignore SIGPIPE for themselves: what they ignore, they mean for their commands.
+_SHELLS = ("bash", "dash")
+
+
+class Environment:
+    """The caller's environment: order, duplicates and non-UTF-8 kept. os.execve takes it as it is."""
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: list[bytes], values: list[bytes]) -> None:
+        self._names = names
+        self._values = values
+
+    def get(self, name: bytes) -> bytes | None:
+        """The first value of `name`, as getenv(3) finds it."""
+        return self._values[self._names.index(name)] if name in self._names else None
+
+    def plus(self, name: bytes, value: bytes) -> Environment:
+        """The same with `name` set, in its old place if it had one."""
+        names, values = list(self._names), list(self._values)
+        if name in names:
+            values[names.index(name)] = value
+        else:
+            names.append(name)
+            values.append(value)
+        return Environment(names, values)
+
+    # What os.execve asks of a mapping; two lists rather than a dict keep duplicates and order.
+    def keys(self) -> list[bytes]:
+        return self._names
+
+    def values(self) -> list[bytes]:
+        return self._values
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: bytes) -> bytes:
+        return self._values[self._names.index(name)]
+
+
+def caller_environment() -> Environment:
+    """The environment this process was started with.
+
+    Not os.environ: PEP 538 puts LC_CTYPE into it where the locale is C, and Ruby would then choose
+    another encoding. An entry without `=` cannot be passed on by os.execve and is left out.
+    """
+    names, values = [], []
+    for entry in _environment_entries():
+        # From index 1: Windows keeps names that start with `=`, and execve allows them elsewhere too.
+        equals = entry.find(b"=", 1)
+        if equals > 0:
+            names.append(entry[:equals])
+            values.append(entry[equals + 1 :])
+    return Environment(names, values)
+
+
+def _environment_entries() -> list[bytes]:
+    try:
+        return _read_whole("/proc/self/environ").split(b"\0")
+    except OSError:
+        entries = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in os.environ.items()]
+    # No /proc here: what Python added can only be guessed from the locale that makes it do so.
+    added = _COERCIONS if _locale_is_c() and sys.platform != "win32" else ()
+    return [entry for entry in entries if entry not in added]
+
+
+def _locale_is_c() -> bool:
+    return (os.environ.get("LC_ALL") or os.environ.get("LANG") or "C") in ("C", "POSIX")
+
+
+def caller_arguments(words: list[str]) -> list[bytes]:
+    """The exact bytes of the last `len(words)` words of our command line.
+
+    Decoding and encoding again is not exact in every locale, so the kernel's copy is preferred.
+    """
+    try:
+        given = _read_whole("/proc/self/cmdline").split(b"\0")[:-1]
+    except OSError:
+        given = []
+    if len(given) < len(words):
+        return [os.fsencode(word) for word in words]
+    return given[len(given) - len(words) :]
+
+
+def _read_whole(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        pieces = []
+        while piece := os.read(file, 1 << 14):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(file)
+
+
+if sys.platform == "win32":
+
+    def hold_signals() -> None:
+        """There is nothing to hold: chef-run is told of Ctrl-C by the console itself."""
+
+    def become(program: bytes, argv: list[bytes], environment: Environment) -> NoReturn:
+        """Run the program to its end and leave with its exit code: Windows has no exec in place."""
+        from launcher.relay import windows
+
+        windows.leave_with(windows.start(program, argv, environment)())
+
+else:
+
+    class _Given:
+        """Signal state as the caller had it: what was ignored, and what was blocked."""
+
+        __slots__ = ("blocked", "ignored")
+
+        def __init__(self, ignored: set[int], blocked: set[int]) -> None:
+            self.ignored = ignored
+            self.blocked = blocked
+
+    _given: _Given | None = None
+
+    def hold_signals() -> None:
+        """Block what can be blocked, and remember what the caller had. Calling again does nothing.
+
+        The first thing that a run does: a signal that comes now waits for the program it was meant for.
+        """
+        global _given
+        if _given is None:
+            blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
+            ignored = {s for s in (_signal.SIGINT, _signal.SIGCHLD) if _is_ignored(s)}
+            _given = _Given(ignored | _ignored_by_the_shell(), {int(number) for number in blocked})
+
+    def holdable_signals() -> set[int]:
+        """Every signal that a run waits for and passes on.
+
+        Not SIGTTOU: it must stop the whole group at once, as it would without us.
+        """
+        others = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGTTOU, _signal.SIGCHLD}
+        return {int(s) for s in _signal.valid_signals()} - others
+
+    def restore_signals() -> None:
+        """Dispositions and mask as the caller had them, in a process that is about to exec."""
+        if _given is None:
+            return
+        for name in (*_CHANGED_BY_PYTHON, "SIGCHLD"):
+            number = getattr(_signal, name)
+            _signal.signal(number, _signal.SIG_IGN if number in _given.ignored else _signal.SIG_DFL)
+        # Last: what waited must meet the dispositions that are meant for it.
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, _given.blocked)
+
+    def _is_ignored(number: int) -> bool:
+        return _signal.getsignal(number) is _signal.SIG_IGN
+
+    def _ignored_by_the_shell() -> set[int]:
+        """Which of SIGPIPE and SIGXFSZ the caller ignores, if the caller is a shell.
+
+        CPython ignores both at start-up and keeps no trace of what was there. A shell that ignores one
+        (trap '' PIPE, or a shell started that way) hands exactly that down to its commands.
+        """
+        parent = f"/proc/{os.getppid()}"
+        try:
+            status = _read_whole(parent + "/status")
+            _, found, rest = status.partition(b"\nSigIgn:")
+            bits = int(rest.split(None, 1)[0], 16) if found else 0
+            ignored = {s for s in (_signal.SIGPIPE, _signal.SIGXFSZ) if bits >> (s - 1) & 1}
+            if ignored and os.path.basename(os.readlink(parent + "/exe")) in _SHELLS:
+                return {int(s) for s in ignored}
+        except (OSError, ValueError, IndexError):
+            pass
+        return set()
+
+    def become(program: bytes, argv: list[bytes], environment: Environment) -> NoReturn:
+        """Exec in place, with the signals as the caller had them.
+
+        A script without an interpreter line goes to the shell, as POSIX execvp has it. Raises OSError if
+        the program cannot be executed.
+        """
+        hold_signals()
+        restore_signals()
+        variables: Any = environment  # two lists, where the type asks for a mapping without duplicates
+        try:
+            os.execve(program, argv, variables)
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+        os.execve(b"/bin/sh", [b"/bin/sh", program, *argv[1:]], variables)

@@ -1,0 +1,221 @@
+"""`shell-init`, evaluated by the real shells."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+import launcher as package
+from launcher.cli.shell_init import Shell
+from launcher.cli.shell_lines import SHELLS
+from tests.support.homes import Home
+from tests.support.programs import SECONDS, Launcher, Program
+
+MAIN = Path(package.__file__).with_name("__main__.py")
+START_UP_FILES = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
+TESTED = sorted(START_UP_FILES)
+
+# Says how it was started: by a launcher, or not.
+CHEF_RUN = '#!/bin/sh\necho "depth=${CHEF_RUN_LAUNCHER_DEPTH-none} $#: $*"\nexit 7\n'
+
+# As a user may have them before our line: completion of chef-run, and no mercy for what is not set.
+BEFORE = {
+    "bash": "PS1='ready> '\ncomplete -W 'alpha-host beta-host' chef-run\nset -u\n",
+    "zsh": "PS1='ready> '\nautoload -U compinit; compinit -u\n_of_chef_run() { compadd alpha-host beta-host }\n"
+    "compdef _of_chef_run chef-run\nset -u\n",
+    "fish": "function fish_prompt; echo -n 'ready> '; end\nset -g fish_greeting\n"
+    "complete -c chef-run -f -a 'alpha-host beta-host'\n",
+}
+
+
+def our_line(shell: str, launcher: str) -> str:
+    return (
+        f"'{launcher}' shell-init fish | source\n"
+        if shell == "fish"
+        else f"eval \"$('{launcher}' shell-init {shell})\"\n"
+    )
+
+
+@pytest.fixture(params=TESTED)
+def shell(request: pytest.FixtureRequest, tmp_path: Path, home: Home, launcher: Launcher) -> str:
+    """A shell whose start-up file has our line, and a chef-run that it finds on the PATH."""
+    name = str(request.param)
+    if shutil.which(name) is None:
+        pytest.skip(f"needs {name}")
+    chef_run = tmp_path / "bin" / "chef-run"
+    chef_run.parent.mkdir()
+    chef_run.write_text(CHEF_RUN)
+    chef_run.chmod(0o755)
+    home.env["PATH"] = f"{chef_run.parent}:{home.env['PATH']}"
+    start_up = home.path / START_UP_FILES[name]
+    start_up.parent.mkdir(parents=True, exist_ok=True)
+    start_up.write_text(BEFORE[name] + our_line(name, str(launcher.path)))
+    return name
+
+
+def says(home: Home, shell: str, line: str, *options: str) -> str:
+    """What an interactive shell prints that is given this one line."""
+    done = subprocess.run(
+        [shell, "-i", *options, "-c", line], env=home.env, capture_output=True, timeout=SECONDS, check=False, text=True
+    )
+    assert done.stdout, done.stderr
+    return done.stdout
+
+
+def test_the_launcher_runs_the_real_chef_run_with_the_arguments_as_they_are(home: Home, shell: str) -> None:
+    status = "$status" if shell == "fish" else "$?"
+    said = says(home, shell, f"chef-run 'web01' 'two words' '$x' '' -- -p ; echo {status}")
+    assert said == "depth=1 6: web01 two words $x  -- -p\n7\n"
+    assert len(home.sessions()) == 1
+
+
+def test_the_original_can_still_be_reached(home: Home, shell: str) -> None:
+    assert says(home, shell, "command chef-run x") == "depth=none 1: x\n"
+    if shell != "fish":  # where a backslash has another meaning
+        assert says(home, shell, "\\chef-run x") == "depth=none 1: x\n"
+    assert home.sessions() == []
+
+
+def test_a_launcher_that_is_the_chef_run_of_the_path_besides_makes_no_loop(
+    home: Home, shell: str, tmp_path: Path, launcher: Launcher
+) -> None:
+    (tmp_path / "front").mkdir()
+    (tmp_path / "front" / "chef-run").symlink_to(launcher.path)
+    home.env["PATH"] = f"{tmp_path / 'front'}:{home.env['PATH']}"
+    assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
+
+
+def test_it_works_in_a_login_shell(home: Home, shell: str) -> None:
+    if shell == "bash":  # whose /etc/profile may have set the PATH anew
+        (home.path / ".bash_profile").write_text(f"PATH='{home.env['PATH']}'\n. ~/.bashrc\n")
+    assert says(home, shell, "chef-run x", "-l") == "depth=1 1: x\n"
+
+
+def test_it_works_beside_the_shell_init_of_chef(home: Home, shell: str, tmp_path: Path) -> None:
+    (tmp_path / "chefs").mkdir()
+    start_up = home.path / START_UP_FILES[shell]
+    if shell == "fish":
+        chefs = f"set -gx PATH {tmp_path / 'chefs'} $PATH\nset -gx GEM_ROOT /gems\n"
+    else:
+        chefs = f"export PATH='{tmp_path / 'chefs'}':$PATH\nexport GEM_ROOT=/gems\n"
+    for text in (start_up.read_text() + chefs, chefs + start_up.read_text()):
+        start_up.write_text(text)
+        assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
+
+
+def test_evaluating_it_twice_is_as_once(home: Home, shell: str, launcher: Launcher) -> None:
+    start_up = home.path / START_UP_FILES[shell]
+    start_up.write_text(start_up.read_text() + our_line(shell, str(launcher.path)))
+    assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
+
+
+def test_a_folder_with_a_difficult_name_is_quoted(home: Home, shell: str, tmp_path: Path) -> None:
+    difficult = tmp_path / 'it\'s [a] "$(folder)" \\ of * mine'
+    shutil.copytree(MAIN.parent, difficult / "launcher")
+    python = difficult / "py thon"
+    python.symlink_to(sys.executable)
+    start = [str(python), "-I", "-S", str(difficult / "launcher" / "__main__.py")]
+    text = subprocess.run([*start, "shell-init", shell], env=home.env, capture_output=True, check=True).stdout
+    start_up = home.path / START_UP_FILES[shell]
+    start_up.write_bytes(BEFORE[shell].encode() + text)
+    assert says(home, shell, "chef-run 'a b'") == "depth=1 1: a b\n"
+    with terminal(home, shell) as at:
+        at.send("chef-run al\t")
+        at.expect_exact("alpha-host")
+
+
+@pytest.mark.parametrize("shell", ["zsh"], indirect=True)
+@pytest.mark.parametrize("options", ["ksharrays", "ignorebraces", "ignoreclosebraces", "shwordsplit globsubst"])
+def test_zsh_takes_it_whatever_its_options(home: Home, shell: str, options: str) -> None:
+    start_up = home.path / ".zshrc"
+    start_up.write_text(start_up.read_text().replace("set -u\n", f"set -u\nsetopt {options}\n"))
+    with terminal(home, shell) as at:
+        at.send("chef-run al\t")
+        at.expect_exact("alpha-host")
+        at.send("\r")
+        at.expect_exact("depth=1 1: alpha-host")
+
+
+def terminal(home: Home, shell: str) -> pexpect.spawn[bytes]:
+    at = Program(Path(shutil.which(shell) or shell), home.path, home.env).on_a_terminal("-i")
+    at.expect_exact("ready> ")
+    return at
+
+
+def test_completion_of_chef_run_is_kept(home: Home, shell: str) -> None:
+    with terminal(home, shell) as at:
+        at.send("chef-run al\t")
+        at.expect_exact("alpha-host")
+        at.send("be\t")
+        at.expect_exact("beta-host")
+        at.send("\r")
+        at.expect_exact("depth=1 2: alpha-host beta-host")
+
+
+def test_python_itself_is_completed_as_ever(home: Home, shell: str) -> None:
+    (home.path / "a-script.py").write_text("print('done by Python')\n")
+    with terminal(home, shell) as at:
+        at.send(f"{sys.executable} a-scr\t")
+        at.expect_exact("a-script.py")
+        at.send("\r")
+        at.expect_exact("done by Python")
+
+
+def test_a_run_can_be_suspended_and_taken_up_again(home: Home, shell: str, tmp_path: Path) -> None:
+    (tmp_path / "bin" / "chef-run").write_text("#!/bin/sh\necho at work\nread answer\necho the answer is $answer\n")
+    with terminal(home, shell) as at:
+        at.send("chef-run web01\r")
+        at.expect_exact("at work\r\n")
+        at.send("\x1a")
+        at.expect_exact("ready> ")
+        at.send("fg\r")
+        at.expect_exact("foreground" if shell == "fish" else "exec web01")
+        at.send("yes\r")
+        at.expect_exact("the answer is yes")
+
+
+def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
+    command = [sys.executable, "-I", "-S", "-X", "importtime", str(MAIN), "shell-init", "bash"]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert "launcher.cli.shell_lines" in imported
+    assert not imported & {"typer", "rich", "typing"}
+
+
+def test_the_text_for_powershell_quotes_as_powershell_does(tmp_path: Path, home: Home) -> None:
+    folder = tmp_path / "it's mine"
+    shutil.copytree(MAIN.parent, folder / "launcher")
+    start = [sys.executable, "-I", "-S", str(folder / "launcher" / "__main__.py")]
+    done = subprocess.run(
+        [*start, "shell-init", "powershell"], env=home.env, capture_output=True, check=True, text=True
+    )
+    quoted = f"& '{sys.executable}' '-I' '-S' '{str(start[-1]).replace(chr(39), chr(39) * 2)}' 'exec' @args"
+    assert done.stdout.count(quoted) == 2
+
+
+def test_a_shell_that_it_has_no_text_for_is_not_understood(launcher: Launcher) -> None:
+    assert {shell.value for shell in Shell} == set(SHELLS)
+    for arguments in ([], ["ksh"], ["bash", "zsh"]):
+        done = launcher.run("shell-init", *arguments)
+        assert (done.returncode, done.stdout) == (2, b"")
+
+
+def test_without_a_standard_output_nothing_is_wrong_but_that(launcher: Launcher) -> None:
+    for command in ("shell-init bash", "status", "disable"):
+        closed = ["sh", "-c", f"exec '{launcher.path}' {command} >&-"]
+        done = subprocess.run(closed, env=launcher.env, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (0, b""), command
+
+
+def test_output_that_cannot_be_written_is_one_line(launcher: Launcher) -> None:
+    with open(os.devnull, "rb") as nowhere:
+        command = [str(launcher.path), "shell-init", "bash"]
+        done = subprocess.run(command, env=launcher.env, stdout=nowhere, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1

@@ -1,0 +1,128 @@
+"""config.toml, the system policy and the distribution profile are read as TOML, whichever way is taken."""
+
+import sys
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from launcher.consent import toml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TOKENS = [
+    "telemetry",
+    "enabled",
+    "a-b_c",
+    "-",
+    "é",
+    "[",
+    "]",
+    "[[x]]",
+    "=",
+    '"',
+    "'",
+    '"x"',
+    "'y'",
+    '"""',
+    "#",
+    "\\",
+    ",",
+    ".",
+    "true",
+    "false",
+    "True",
+    "0",
+    "01",
+    "42",
+    "-1",
+    "1.5",
+    "1_0",
+    "[1]",
+    "[]",
+    "[,]",
+    "['a','b']",
+    "['a',]",
+    "['a'\x01'b']",
+    "['a#b']#c",
+    "[telemetry]",
+    '["]"]',
+    "x=1",
+]
+words = st.sampled_from(
+    [*TOKENS, "", " ", "\t", "\n", "\r\n", "\r", "\x00", "\x7f", "\x85", " = ", "['a', \"b\"]", "x = 1\n"]
+)
+
+
+def the_library(text: str) -> object:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return toml.TOMLError
+
+
+def ours(text: str) -> object:
+    try:
+        return toml.parse(text.encode())
+    except toml.TOMLError:
+        return toml.TOMLError
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.lists(words, max_size=12).map("".join))
+@example("[telemetry]\nenabled = false # why\n")
+@example("x = 1\n[x]\n")
+@example("[x]\n[x]\n")
+@example("a = ''''\n")
+@example("a = [']']")
+@example("a = ['x', 'y#', \"z\"] # c")
+def test_every_text_means_what_the_toml_library_says_it_means(text: str) -> None:
+    assert ours(text) == the_library(text)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text(max_size=80).map(lambda value: f"[telemetry]\nendpoint = '{value}'\n"))
+def test_every_string_means_what_the_toml_library_says_it_means(text: str) -> None:
+    assert ours(text) == the_library(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n\n# nothing\n",
+        "[telemetry]\nenabled = false\n",
+        '[telemetry]\r\ndev = true # comment\r\nendpoint = "https://x.example"\r\n',
+        'product = "chef-workstation"\nchef_run = [\'../a\', "/b"]\n',
+    ],
+)
+def test_files_as_people_write_them_need_no_library(text: str) -> None:
+    assert toml.plain(text) == tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"password = hunter2 hunter2", b"[hunter2", b'x = "hunter2', b"\xff hunter2", b"x = " + b"[" * 9999],
+)
+def test_the_message_about_a_broken_file_quotes_nothing_of_it(data: bytes) -> None:
+    with pytest.raises(toml.TOMLError) as raised:
+        toml.parse(data)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[telemetry]\nenabled = false\n", 2),
+        ("# enabled\n[log]\nenabled = 1\n\n[ telemetry ] # us\n  enabled=false", 6),
+        ("\n'telemetry'.enabled = false\n", 2),
+        ("[log]\n[telemetry.more]\nenabled = 1\n", None),
+        ("telemetry = { enabled = false }\n", 1),
+        ("", None),
+    ],
+)
+def test_the_line_on_which_a_key_stands_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
+    assert toml.line_of(text, "telemetry", "enabled") == line
