@@ -1,4 +1,4 @@
-"""Copying one route, and showing the observer what has gone by. Runs in the relay process alone."""
+"""Copying one route, and showing what has gone by to the observer. Runs in the relay process alone."""
 
 from __future__ import annotations
 
@@ -9,51 +9,18 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 import os
+import select
 
 from launcher.relay.descriptors import pipe, poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from launcher.relay.child import Observer
     from launcher.relay.routes import Route
+    from launcher.relay.watcher import Watcher
 
 _CHUNK = 1 << 16
 # No less than a pipe, a socket or a pty holds: what comes after that much was written later.
 _FULL_BUFFER = 1 << 20
-_REPORT_LIMIT = 1 << 14
-
-
-class Watcher:
-    """The observer, made when there is something to see. What goes wrong in it ends only the watching."""
-
-    __slots__ = ("_failed", "_lock", "_make", "_observer")
-
-    def __init__(self, make: Callable[[], Observer]) -> None:
-        self._make = make
-        self._observer: Observer | None = None
-        self._failed = False
-        self._lock = _thread.allocate_lock()
-
-    def show(self, data: memoryview) -> None:
-        with self._lock:
-            if self._failed:
-                return
-            try:
-                if self._observer is None:
-                    self._observer = self._make()
-                self._observer.feed(data)
-            except BaseException:
-                self._failed = True
-
-    def report(self) -> bytes:
-        with self._lock:
-            try:
-                report = b"" if self._failed or self._observer is None else self._observer.report()
-            except BaseException:
-                report = b""
-            return report if len(report) <= _REPORT_LIMIT else b""
 
 
 class Follower:
@@ -191,8 +158,6 @@ def _write_all(sink: int, data: memoryview) -> None:
             data = data[os.write(sink, data) :]
         except BlockingIOError:
             # The caller's O_NONBLOCK, which is not ours to take away.
-            import select
-
             writable = select.poll()
             writable.register(sink, select.POLLOUT)
             writable.poll()

@@ -226,8 +226,9 @@ import sys, time
 from launcher.delivery import attempt, sender
 from launcher.home import lock
 from launcher.home.layout import Home
+from launcher.relay.handover import hold_signals
 sender.LIFETIME = 1
-sender.start(Home(sys.argv[1]), time.time())
+sender.start(Home(sys.argv[1]), time.time(), hold_signals())
 """
 
 

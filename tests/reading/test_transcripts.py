@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.reading import payload
 from launcher.reading.command_line import targets
 from launcher.reading.output import Observer, findings, platforms
+from launcher.record import adoption
 from tests.reading.shared import recordings
 
 
@@ -41,8 +41,8 @@ def test_a_recorded_run_gives_the_operating_system_of_each_target(folder: Path, 
         if (folder / name).exists():
             (tmp_path / copied).write_bytes((folder / name).read_bytes())
     ended = max([path.stat().st_mtime for path in tmp_path.iterdir()], default=0.0)
-    adopted = payload.adopt(str(tmp_path), hosts, started=ended - 1, ended=ended, earlier=())
-    failures = payload.failures(str(tmp_path), started=ended - 1, ended=ended)
+    adopted = adoption.adopt(str(tmp_path), hosts, started=ended - 1, ended=ended, earlier=())
+    failures = adoption.failures(str(tmp_path), started=ended - 1, ended=ended)
 
     expected = [meta["payload_platform_by_sha1"].get(host.sha1) or (meta["unsupported_os_in_text"]) for host in hosts]
     assert platforms(hosts, adopted, findings(observer.report()), failures) == expected

@@ -167,6 +167,18 @@ def test_what_fails_before_the_child_runs_is_not_its_misfortune(fault: str) -> N
     assert outcome(failing(fault) + RELAY + much) == outcome(much)
 
 
+def test_where_there_can_be_no_relay_process_the_program_takes_our_place() -> None:
+    """Without one, nobody could tell which signals the group has had; and the child that waited leaves no trace."""
+    look = sh(
+        """read -r parent </proc/$PPID/comm; read -r children </proc/$$/task/$$/children; echo "$parent, $children"
+        while read -r name value; do
+            case $name in SigPnd: | ShdPnd: | SigBlk: | SigIgn: | SigCgt:) echo "$name $value" ;; esac
+        done </proc/$$/status; exit 9"""
+    )
+    fault = failing("clone:error=EAGAIN:when=2")
+    assert outcome(fault + RELAY + look) == outcome(fault + look)
+
+
 @contextmanager
 def before_the_relay_process_is_there(program: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
     """What was started, the launcher, and its child, which waits to be let begin: the next fork takes a second."""
