@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from launcher.home.layout import Home
     from launcher.reading.output import Observer
     from launcher.record.recording import Collected, Prepared
-    from launcher.relay.child import Child
+    from launcher.relay.posix import Child
 
 DEEPEST = 10  # launchers inside launchers, before we take it that they start each other for ever
 
@@ -108,8 +108,10 @@ def _recorded(situation: Situation) -> _Recorded | None:
 
 
 def _start(command: handover.Command, situation: Situation, recorded: _Recorded) -> Child:
-    from launcher.relay.child import start
-
+    if sys.platform == "win32":
+        from launcher.relay.windows import start
+    else:
+        from launcher.relay.posix import start
     return start(command, _observer, inherit_terminal=situation.inherits_terminal, keep_stderr=recorded.is_first)
 
 

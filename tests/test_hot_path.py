@@ -86,7 +86,7 @@ OURS = {
     *OPTED_OUT,
     *(f"launcher.consent.{name}" for name in ("config", "toml", "notice")),
     *("launcher.home", "launcher.home.files", "launcher.home.layout"),
-    *(f"launcher.relay.{name}" for name in ("child", "posix", "canary", "descriptors", "follower")),
+    *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "follower")),
     *(f"launcher.relay.{name}" for name in ("relay_process", "routes", "serving", "watcher")),
 }
 PYTHONS = {"__future__", "errno", "stat", "_stat", "_signal", "_thread", "time", "posix", "sys"}

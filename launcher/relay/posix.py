@@ -13,9 +13,9 @@ Three processes in the caller's one process group; the program has the caller's 
   thread a route        what has gone by                    writes to; the caller's output
   child, until exec     waits at the gate                   all of the caller's              held; at exec, the caller's
 
-The gate is a pipe that the child reads to its end. It opens when neither of the others holds anything of the caller's
-any more: an end of file, an EPIPE and a lock are then at once what they would be without us, and the relay process is
-there before the program writes.
+The gate is a pipe from which the child reads one word: that the other two hold nothing of the caller's any more. An end
+of file, an EPIPE and a lock are then at once what they would be without us, and the relay is there before the program
+writes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 
 from launcher import quiet
 from launcher.relay.canary import Canary
-from launcher.relay.descriptors import Inherited, duplicate, pipe
+from launcher.relay.descriptors import Inherited, close, duplicate, pipe
 from launcher.relay.handover import holdable_signals
 from launcher.relay.in_place import NOT_EXECUTABLE, exec_in_place
 from launcher.relay.relay_process import RelayProcess
@@ -77,19 +77,27 @@ def _standard_error() -> int | None:
 
 def _start(command: Command, make_observer: Callable[[], Observer], routes: list[Route], stderr: int | None) -> Child:
     relay = RelayProcess(routes, make_observer)
-    failure, failed = pipe()
-    waiting, gate = pipe()
-    inherited = Inherited([failure, gate, *relay.descriptors, *([] if stderr is None else [stderr])])
+    inherited = Inherited([*relay.descriptors, *([] if stderr is None else [stderr])])
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, it would keep the child's status from us
-    pid = os.fork()
-    if pid == 0:
-        os.close(gate)
-        _be_the_program(command, routes, waiting, failed)
+    relay.start(inherited)
     try:
-        relay.start(pid, gate, inherited)
+        # After that fork: what another process holds as well does not come to its end with us.
+        failure, failed = pipe()
+        waiting, gate = pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(gate)
+            _be_the_program(command, routes, waiting, failed)
+        if not relay.is_at_work(pid):
+            os.close(gate)
+            os.waitpid(pid, 0)
+            raise ChildProcessError
     except OSError:
-        _dismiss(pid, gate)
+        relay.dismiss()
+        if _signal.SIGCHLD in _signal.sigpending():
+            _signal.sigwait({_signal.SIGCHLD})
         raise
+    close([waiting, failed])
     inherited.let_go()
     child = Child(pid, relay, failure, stderr)
     child.pass_on_what_came_early()
@@ -99,9 +107,9 @@ def _start(command: Command, make_observer: Callable[[], Observer], routes: list
 
 
 def _be_the_program(command: Command, routes: list[Route], waiting: int, failed: int) -> NoReturn:
-    """In the child: become the program when the gate opens. Without the launcher's word, it has been killed."""
+    """In the child: become the program when the gate opens. If it closes instead, there is no launcher to run it."""
     try:
-        if os.read(waiting, 1) and not os.read(waiting, 1):
+        if os.read(waiting, 1):
             for route in routes:
                 for number in route.numbers:
                     os.dup2(route.child_end, number)
@@ -110,14 +118,6 @@ def _be_the_program(command: Command, routes: list[Route], waiting: int, failed:
             os._exit(code)
     finally:
         os._exit(NOT_EXECUTABLE)
-
-
-def _dismiss(child: int, gate: int) -> None:
-    """Have a child that waits at the gate end, and leave no trace of it."""
-    os.close(gate)
-    os.waitpid(child, 0)
-    if _signal.SIGCHLD in _signal.sigpending():
-        _signal.sigwait({_signal.SIGCHLD})
 
 
 class Child:
@@ -134,9 +134,11 @@ class Child:
         self.stderr = stderr  # a duplicate of the caller's standard error; None if it was closed, or not asked for
 
     def pass_on_what_came_early(self) -> None:
-        """Pass on what came before the gate opens: the child holds its signals still, and has none of them twice."""
-        while pending := _signal.sigpending() & holdable_signals():
-            self._take_next(pending)
+        """Pass on what came before the gate opens, whoever has had it: the child, which holds it still, has it once."""
+        for number in _signal.sigpending() & holdable_signals():
+            _signal.sigwait({number})
+            self._canary.forget(number)
+            send(self._pid, number)
 
     def wait(self) -> bool:
         """Do as the child does, and have it get what we get, until it has ended. Whether the program ran at all."""
@@ -160,6 +162,7 @@ class Child:
 
         A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
         """
+        self._relay.reap()
         if os.WIFSIGNALED(self._status):
             _die_by(os.WTERMSIG(self._status))
         os._exit(os.WEXITSTATUS(self._status))

@@ -1,8 +1,9 @@
 """The relay process, as the launcher sees it: started, given orders, asked.
 
-Orders are a byte each: ASK and DRAIN at any time, in the end CHILD_ENDED. Back come the numbers of signals as they
-arrive; ANSWERED after each ASK and each DRAIN; after CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the
-observer's report, to the end. What the process itself does is in serving.py.
+It is told its child, and answers ANSWERED when it is at work. Orders are a byte each: ASK and DRAIN at any time, in the
+end CHILD_ENDED. Back come the numbers of signals as they arrive; ANSWERED after each ASK and each DRAIN; after
+CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the observer's report, to the end. What the process itself
+does is in serving.py.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
+from launcher.quiet import quietly
 from launcher.relay.descriptors import Inherited, close, pipe, poller
 from launcher.relay.routes import ends
-from launcher.relay.serving import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, send, serve, tell
+from launcher.relay.serving import ANSWERED, ASK, CHILD_ENDED, CHILD_SIZE, DRAIN, LEAVES, STAYS, send, serve, tell
 from launcher.relay.watcher import Watcher
 
 TYPE_CHECKING = False
@@ -32,7 +34,7 @@ _ANSWER_MILLISECONDS = 1000
 class RelayProcess:
     """All that may fail is done when it is made, but for the fork."""
 
-    __slots__ = ("_answers", "_its_ends", "_orders", "_pid", "_routes", "_unanswered", "_watcher")
+    __slots__ = ("_answers", "_its_ends", "_leaves", "_orders", "_pid", "_routes", "_unanswered", "_watcher")
 
     def __init__(self, routes: list[Route], make_observer: Callable[[], Observer]) -> None:
         """Raises OSError if there is no pipe to be had for it."""
@@ -42,22 +44,35 @@ class RelayProcess:
         self._answers, answers = pipe()
         self._its_ends = orders, answers
         self._unanswered = 0
+        self._leaves = False
 
     @property
     def descriptors(self) -> list[int]:
         """What the launcher must not close before the relay process is started."""
         return [self._orders, self._answers, *self._its_ends, *ends(self._routes)]
 
-    def start(self, child: int, gate: int, inherited: Inherited) -> None:
+    def start(self, inherited: Inherited) -> None:
         """Have it relay from here on; the routes are no longer ours. Raises OSError if there can be no process."""
         self._pid = os.fork()
         if self._pid == 0:
             try:
                 close([self._orders, self._answers])
-                serve(self._routes, self._watcher, child, gate, inherited, *self._its_ends)
+                quietly(serve, self._routes, self._watcher, inherited, *self._its_ends)
             finally:
                 os._exit(0)
         close([*self._its_ends, *ends(self._routes)])
+
+    def is_at_work(self, child: int) -> bool:
+        """Tell it which child is to be served, and wait until it holds nothing of the caller's, copies and listens."""
+        tell(self._orders, child.to_bytes(CHILD_SIZE, "little"))
+        while (said := os.read(self._answers, 1)) not in (b"", ANSWERED):
+            pass  # a signal from before the child was there
+        return said == ANSWERED
+
+    def dismiss(self) -> None:
+        """Have it end; it has no child to serve."""
+        close([self._orders])
+        os.waitpid(self._pid, 0)
 
     def ask(self) -> bytes:
         """Have it answer: the numbers of the signals that it has heard since its last answer."""
@@ -85,16 +100,20 @@ class RelayProcess:
         return bool(poller(self._answers).poll(milliseconds))
 
     def report(self) -> bytes:
-        """Wait until what the child wrote has gone on, and for its end, unless it stays; the observer's report."""
+        """Wait until what the child wrote has gone on; the observer's report."""
         said = b""
         while not said.endswith((STAYS, LEAVES)) and (byte := os.read(self._answers, 1)):
             said = byte
         report = b""
         while piece := os.read(self._answers, 1 << 16):
             report += piece
-        if said == LEAVES:
-            os.waitpid(self._pid, 0)
+        self._leaves = said == LEAVES
         return report
+
+    def reap(self) -> None:
+        """Wait for its end, unless it stays for a grandchild."""
+        if self._leaves:
+            os.waitpid(self._pid, 0)
 
     def _ordered(self, order: bytes) -> bytes:
         tell(self._orders, order)

@@ -13,8 +13,8 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
-from launcher.relay.descriptors import Inherited
-from launcher.relay.follower import Follower, follow_in_turn
+from launcher.relay.descriptors import Inherited, poller
+from launcher.relay.follower import Follower
 from launcher.relay.handover import holdable_signals
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` itself takes 3.5 ms
 
+CHILD_SIZE = 8  # bytes: of the child's process id, which is what it is told first
 # What the launcher orders, and what is answered; the last two are above every signal's number.
 ASK = b"?"
 DRAIN = b"!"
@@ -40,35 +41,33 @@ _UNHEARD = {
 }
 # A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
 _DRAIN_SECONDS = 0.1
+# Until then the program has begun, and what the observer imports takes no processor from it.
+_QUIET_MILLISECONDS = 100
 
 
-def serve(
-    routes: list[Route], watcher: Watcher, child: int, gate: int, inherited: Inherited, orders: int, answers: int
-) -> None:
-    """Live. It starts with all signals held, and nothing may fail."""
+def serve(routes: list[Route], watcher: Watcher, inherited: Inherited, orders: int, answers: int) -> None:
+    """Live. It starts with all signals held. Raises RuntimeError or OSError where there are no threads to be had."""
     inherited.let_go()
-    os.close(gate)  # this far, the program waits for us
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
     except OSError:
         pass
     followers = [Follower(route, watcher) for route in routes]
-    try:
-        for follower in followers:
-            follower.start()
-    except (RuntimeError, OSError):  # no threads to be had: output goes on, and that is all there is
-        os.close(answers)
-        follow_in_turn([follower for follower in followers if not follower.has_thread])
-    else:
-        _listen_for_signals(routes, answers, child)
-        watcher.prepare()
-        _obey(followers, watcher, child, orders, answers)
     for follower in followers:
-        follower.wait_until_over()
+        follower.start()
+    children: list[int] = []
+    _listen_for_signals(routes, answers, children)
+    tell(answers, ANSWERED)
+    if child := os.read(orders, CHILD_SIZE):
+        children.append(int.from_bytes(child, "little"))
+        _adjust_size(routes, children)  # since the routes were opened; of signals it has only those after its fork
+        _obey(followers, watcher, children[0], orders, answers)
 
 
 def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, answers: int) -> None:
-    """Do as the launcher orders, until the child has ended, or the launcher."""
+    """Do as the launcher orders, until the child has ended, or the launcher; then serve who still writes."""
+    if not poller(orders).poll(_QUIET_MILLISECONDS):
+        watcher.prepare()
     while (order := os.read(orders, 1)) not in (b"", CHILD_ENDED):
         if order == DRAIN:
             for follower in followers:
@@ -83,15 +82,17 @@ def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, 
         stays = any(not follower.is_over for follower in followers)
         tell(answers, (STAYS if stays else LEAVES) + watcher.report())
     os.close(answers)
+    for follower in followers:
+        follower.wait_until_over()
 
 
-def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:
+def _listen_for_signals(routes: list[Route], answers: int, children: list[int]) -> None:
     """From here on, the number of each signal is in `answers` the moment it has come."""
 
     def note(number: int, frame: object) -> None:
         # In the background a size changes without SIGWINCH; it is SIGCONT that brings us back.
-        if number in (_signal.SIGWINCH, _signal.SIGCONT) and _follow_size(routes):
-            send(child, _signal.SIGWINCH)  # it may have looked before the size was there
+        if number in (_signal.SIGWINCH, _signal.SIGCONT):
+            _adjust_size(routes, children)
 
     os.set_blocking(answers, False)
     _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)
@@ -99,8 +100,13 @@ def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:
     for number in heard:
         _signal.signal(number, note)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
-    if _follow_size(routes):  # since the routes were opened; of signals it has only those that came after its fork
-        send(child, _signal.SIGWINCH)
+
+
+def _adjust_size(routes: list[Route], children: list[int]) -> None:
+    """Have the second terminal as large as the real one, and the child look again: it may have done so too early."""
+    if _follow_size(routes):
+        for child in children:
+            send(child, _signal.SIGWINCH)
 
 
 def _follow_size(routes: list[Route]) -> bool:

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspa
 
 from launcher.quiet import in_background, quietly
 from launcher.relay import handover
-from launcher.relay.child import start
+from launcher.relay.posix import start
 
 assert sys.platform == "linux"
 

@@ -146,7 +146,7 @@ def test_what_is_imported_before_the_child_runs_is_little() -> None:
     script = f"""if True:
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-        import launcher.relay.child
+        import launcher.relay.posix
         heavy = "typing re json signal subprocess dataclasses enum collections threading pathlib functools"
         print(*sorted(set(heavy.split()) & set(sys.modules)))
     """
