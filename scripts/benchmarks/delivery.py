@@ -20,7 +20,7 @@ from benchmarks.workbench import Workbench
 from launcher.delivery import attempt, encode
 from launcher.home import lock
 from launcher.home.layout import Home
-from launcher.home.spool import MOST as MAX_WAITING
+from launcher.home.spool import MAX_WAITING
 from launcher.record import session
 
 ROUNDS = 3

@@ -13,7 +13,7 @@ from benchmarks.budget import BUDGET
 from benchmarks.starts import BARE, Start
 from benchmarks.timing import Case, Cost
 from benchmarks.workbench import ARGUMENTS, Workbench
-from launcher.home.spool import MOST as MAX_WAITING
+from launcher.home.spool import MAX_WAITING
 
 ROUNDS = 15
 CHILDREN = (0.25, 0.5)  # seconds that chef-run takes: the quickest real ones do
