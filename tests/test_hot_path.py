@@ -13,11 +13,9 @@ from typing import Any
 
 import pytest
 
-import launcher as package
 from tests.support.homes import Home
-from tests.support.programs import Launcher, Program
+from tests.support.programs import INSTALLED, ISOLATED, MAIN, Launcher, Program
 
-MAIN = Path(package.__file__).with_name("__main__.py")
 ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
 
 # Runs the launcher as the packages start it, or as pip's script does, and notes what it does: the modules that are
@@ -106,7 +104,7 @@ def watched(
     """What a run did, with `new` and `new_at_end`: the modules that it has loaded by its first process, and its end."""
     spy, report = tmp_path / "spy.py", tmp_path / "report"
     spy.write_text(SPY)
-    program = main if python else Path(sys.executable).with_name("chef-run-launcher")
+    program = main if python else INSTALLED
     command = [sys.executable, *python, str(spy), str(report), "spy", str(program), "exec", *arguments]
     subprocess.run(command, env=home.env, check=True, capture_output=True)
     seen: dict[str, Any] = json.loads(report.read_text())
@@ -194,8 +192,8 @@ def started(home: Home, tmp_path: Path) -> int:
         pytest.skip("needs strace")
     trace, program = tmp_path / "trace", Path(home.env["CHEF_RUN_LAUNCHER_REAL"])
     program.write_text("#!/bin/true\n")
-    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fork,vfork,clone,clone3", sys.executable]
-    command += ["-I", "-S", str(MAIN), "exec", *ARGUMENTS]
+    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fork,vfork,clone,clone3"]
+    command += [*ISOLATED, str(MAIN), "exec", *ARGUMENTS]
     subprocess.run(command, env=home.env, check=True, stdout=subprocess.PIPE)
     calls = [line for line in trace.read_text().splitlines() if "clone" in line or "fork" in line]
     return len([line for line in calls if "CLONE_THREAD" not in line and "resumed" not in line])
@@ -222,6 +220,6 @@ def test_dependencies_that_lie_elsewhere_are_found_all_the_same(
     home.use(config)
     elsewhere = tmp_path / "elsewhere" / "launcher"
     shutil.copytree(MAIN.parent, elsewhere)
-    command = [sys.executable, "-I", "-S", str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
+    command = [*ISOLATED, str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
     assert subprocess.run(command, env=home.env, check=False).returncode == 0
     assert len(home.sessions()) == 1

@@ -14,11 +14,10 @@ from pathlib import Path
 import pexpect
 import pytest
 
-import launcher as package
 from launcher.record import session
 from tests.support.homes import Home
-from tests.support.processes import senders, wait_for_no_sender
-from tests.support.programs import Launcher, Program
+from tests.support.processes import descriptors, senders, shown, wait_for_no_sender
+from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
@@ -243,11 +242,9 @@ def test_a_symlink_of_another_name_is_exec(tmp_path: Path, home: Home, launcher:
     assert len(home.sessions()) == 1
 
 
-@pytest.mark.parametrize(
-    "start", [["-m", "launcher"], ["-I", "-S", str(Path(package.__file__).with_name("__main__.py"))]]
-)
+@pytest.mark.parametrize("start", [[sys.executable, "-m", "launcher"], [*ISOLATED, str(MAIN)]])
 def test_python_starts_it_too(home: Home, chef_run: Program, start: list[str]) -> None:
-    done = subprocess.run([sys.executable, *start, "exec", "web01", "a", "b"], env=home.env, check=False)
+    done = subprocess.run([*start, "exec", "web01", "a", "b"], env=home.env, check=False)
     assert done.returncode == 0
     assert len(home.sessions()) == 1
 
@@ -303,9 +300,9 @@ def test_the_sender_is_detached_and_tells_nothing_of_the_run(
     launcher.exec("secret-host", "user", "secret-name")
     collector.wait_for_requests(1)
     (pid,) = senders(home)
-    process = Path("/proc") / str(pid)
-    assert b"secret" not in (process / "cmdline").read_bytes()
-    assert os.readlink(process / "cwd") == "/"
-    assert {os.readlink(process / "fd" / number) for number in "012"} == {"/dev/null"}
+    assert "send" in shown(pid, "cmdline")
+    assert "secret" not in shown(pid, "cmdline")
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert {descriptors(pid)[number] for number in (0, 1, 2)} == {"/dev/null"}
     assert os.getsid(pid) != os.getsid(0)
     os.kill(pid, signal.SIGKILL)

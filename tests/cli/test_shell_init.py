@@ -11,13 +11,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-import launcher as package
 from launcher.cli.shell_init import Shell
 from launcher.cli.shell_lines import SHELLS
 from tests.support.homes import Home
-from tests.support.programs import SECONDS, Launcher, Program
+from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
 
-MAIN = Path(package.__file__).with_name("__main__.py")
 START_UP_FILES = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 TESTED = sorted(START_UP_FILES)
 
@@ -181,7 +179,7 @@ def test_a_run_can_be_suspended_and_taken_up_again(home: Home, shell: str, tmp_p
 
 
 def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
-    command = [sys.executable, "-I", "-S", "-X", "importtime", str(MAIN), "shell-init", "bash"]
+    command = [*ISOLATED, "-X", "importtime", str(MAIN), "shell-init", "bash"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert "launcher.cli.shell_lines" in imported
@@ -191,7 +189,7 @@ def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
 def test_the_text_for_powershell_quotes_as_powershell_does(tmp_path: Path, home: Home) -> None:
     folder = tmp_path / "it's mine"
     shutil.copytree(MAIN.parent, folder / "launcher")
-    start = [sys.executable, "-I", "-S", str(folder / "launcher" / "__main__.py")]
+    start = [*ISOLATED, str(folder / "launcher" / "__main__.py")]
     done = subprocess.run(
         [*start, "shell-init", "powershell"], env=home.env, capture_output=True, check=True, text=True
     )

@@ -11,24 +11,20 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-import launcher as package
 from launcher.delivery import attempt
 from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
-from tests.support.programs import Launcher, Program
+from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (scripts/install-test-tools)")
 
-MAIN = Path(package.__file__).with_name("__main__.py")
 WITH_LOCK = 'exec 3<>"$HOME/.chef-workstation/telemetry/.lock"; exec "$@"'
 NETWORK = ("connect", "sendto", "recvfrom")
 HAPPENS = [(404, "mkdir"), (404, "rename"), (503, "rename"), (503, "fadvise64"), (503, "fchmod")]
@@ -38,7 +34,7 @@ AT_MOST = 40  # times that one call is made, or the test has not understood what
 
 def run_sender(home: Home, *strace: str) -> int:
     """Be the launcher that starts the sender, under strace: how the sender ended."""
-    sender = [sys.executable, "-I", "-S", str(MAIN), "send", str(time.time_ns())]
+    sender = [*ISOLATED, str(MAIN), "send", str(time.time_ns())]
     tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *strace]
     return subprocess.run(["sh", "-c", WITH_LOCK, "sh", *tracing, *sender], env=home.env, check=False).returncode
 

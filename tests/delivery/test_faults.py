@@ -19,8 +19,8 @@ from launcher.delivery import attempt, sender
 from launcher.home import lock
 from tests.support.homes import Home
 from tests.support.mounts import run_with
-from tests.support.processes import senders, wait_for_no_sender
-from tests.support.programs import Launcher, Program, install_as_chef_run
+from tests.support.processes import descriptors, senders, wait_for_no_sender
+from tests.support.programs import INSTALLED, Launcher, Program, install_as_chef_run
 from tests.support.servers import Answer, Collector, Silence
 from tests.support.waiting import wait_until
 
@@ -132,31 +132,25 @@ def get_into_trouble(folder: Path, url: str, mounts: str | None) -> Troubled:
     chef_run = install_as_chef_run(Path(__file__), folder)
     chef_run.write_text(OUTPUT)
     home.env["CHEF_RUN_LAUNCHER_REAL"] = str(chef_run)
-    launcher = Path(sys.executable).with_name("chef-run-launcher")
     home.has_waiting("web01", "web02")
     home.env["CHEF_TELEMETRY_ENDPOINT"] = url
 
     later = time.time() + 3600
     (home.telemetry / ".next-attempt").touch()
     os.utime(home.telemetry / ".next-attempt", (later, later))
-    undisturbed, _ = run_substituted(home, launcher, mounts)
+    undisturbed, _ = run_substituted(home, INSTALLED, mounts)
     assert senders(home) == []
     (home.telemetry / ".next-attempt").unlink()
     started = time.monotonic()
-    seconds, ended = run_substituted(home, launcher, mounts)
+    seconds, ended = run_substituted(home, INSTALLED, mounts)
     (pid,) = wait_until(lambda: senders(home), "the sender is at work")
-    descriptors = wait_until(lambda: descriptors_in_trouble(pid), "the sender has opened a socket")
-    return Troubled(home, started, seconds, undisturbed, ended, descriptors, os.getpriority(os.PRIO_PROCESS, pid))
+    held = wait_until(lambda: descriptors_in_trouble(pid), "the sender has opened a socket")
+    return Troubled(home, started, seconds, undisturbed, ended, held, os.getpriority(os.PRIO_PROCESS, pid))
 
 
 def descriptors_in_trouble(pid: int) -> set[str]:
     """What the descriptors of a process stand for, once one is a socket: by then it reads no files any more."""
-    found = set()
-    for path in (Path("/proc") / str(pid) / "fd").iterdir():
-        try:
-            found.add(os.readlink(path))
-        except FileNotFoundError:  # closed meanwhile
-            return set()
+    found = set(descriptors(pid).values())
     return found if any(name.startswith("socket:") for name in found) else set()
 
 

@@ -19,22 +19,22 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
+from tests.support.processes import children, group, has_ended, program_of, state
+from tests.support.waiting import wait_until
+
 from .harness import (
-    INHERIT,
     PATIENCE,
     RELAY,
+    THROUGH_US,
+    Log,
     Terminal,
     assert_same,
     child,
-    children,
     failing,
-    family,
     on_terminal,
     outcome,
     sh,
     started,
-    state,
-    wait_for,
 )
 
 
@@ -44,21 +44,7 @@ def test_every_exit_code_is_the_childs() -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-DEADLY = [
-    "HUP",
-    "INT",
-    "QUIT",
-    "TRAP",
-    "ABRT",
-    "USR1",
-    "KILL",
-    "SEGV",
-    "PIPE",
-    "ALRM",
-    "TERM",
-    "XFSZ",
-    "RTMIN",
-]
+DEADLY = ["HUP", "INT", "QUIT", "TRAP", "ABRT", "USR1", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "XFSZ", "RTMIN"]
 
 
 @pytest.mark.parametrize("name", DEADLY)
@@ -109,31 +95,30 @@ def test_a_script_without_an_interpreter_line_is_the_shells(tmp_path: Path) -> N
     assert outcome([*RELAY, str(script), "word"]) == (4, b"%s word\n" % bytes(script), b"")
 
 
-@pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+@THROUGH_US
 def test_a_launcher_that_is_killed_leaves_no_orphan(way: list[str], tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with started(way + child("note_signals", log, "SIGTERM", "SIGHUP"), stdout=subprocess.PIPE) as process:
-        wait_for(lambda: log.exists() and log.read_bytes().endswith(b"\n"), "the child to be ready")
+    with started(way + child("note_signals", tmp_path / "log", "SIGTERM", "SIGHUP"), stdout=subprocess.PIPE) as process:
+        Log(tmp_path / "log")  # the child is ready
         process.kill()
         process.wait(PATIENCE)
-        wait_for(lambda: not family(process.pid), "all of the group to be gone")
+        wait_until(lambda: not group(process.pid), "all of the group are gone")
 
 
 def test_a_launcher_that_is_killed_ends_a_child_whose_output_nobody_reads() -> None:
     with started([*RELAY, "/usr/bin/yes"], stdout=subprocess.PIPE) as process:
-        wait_for(lambda: sorted(map(state, family(process.pid))) == ["S", "S", "S"], "all to be blocked")
-        children = [pid for pid in family(process.pid) if _name(pid) == "yes"]
+        wait_until(lambda: sorted(map(state, group(process.pid))) == ["S", "S", "S"], "all are blocked")
+        (yes,) = [pid for pid in group(process.pid) if program_of(pid) == "yes"]
         process.kill()
         process.wait(PATIENCE)
-        wait_for(lambda: state(children[0]) in ("Z", ""), "the child to end")
+        wait_until(lambda: has_ended(yes), "the child has ended")
 
 
-@pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+@THROUGH_US
 def test_nothing_is_left_after_a_run(way: list[str], tmp_path: Path) -> None:
     for _ in range(20):
         with started(way + sh("echo done"), stdout=subprocess.PIPE, cwd=tmp_path) as process:
             process.wait(PATIENCE)
-            assert family(process.pid) == []
+            assert group(process.pid) == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -141,10 +126,10 @@ def test_the_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Pat
     script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& exit 0"
     with started(RELAY + sh(script), stdout=subprocess.PIPE, cwd=tmp_path) as process:
         process.wait(PATIENCE)
-        folders = [os.readlink(f"/proc/{pid}/cwd") for pid in family(process.pid)]
+        folders = [os.readlink(f"/proc/{pid}/cwd") for pid in group(process.pid)]
         assert "/" in folders
         (tmp_path / "go").touch()
-        wait_for(lambda: not family(process.pid), "the relay to go with the grandchild")
+        wait_until(lambda: not group(process.pid), "the relay goes with the grandchild")
 
 
 FAULTS = [
@@ -180,22 +165,22 @@ def second_fork_delayed(program: list[str]) -> list[str]:
 
 def launcher_and_child(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     """Once they are there, below the process that delays them."""
-    return wait_for(
-        lambda: [(parent, each) for parent in children(process.pid) for each in children(parent)], "the child"
+    return wait_until(
+        lambda: [(parent, each) for parent in children(process.pid) for each in children(parent)], "the child is there"
     )[0]
 
 
 def test_a_launcher_that_is_killed_before_the_relay_process_is_there_takes_the_child_along(tmp_path: Path) -> None:
-    with before_the_relay_process_is_there(["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, launcher, waiting):
+    with before_the_relay_process_is_there(["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, launcher, its_child):
         os.kill(launcher, signal.SIGKILL)
-        wait_for(lambda: state(waiting) in ("Z", ""), "the child to end")
+        wait_until(lambda: has_ended(its_child), "the child has ended")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_signal_to_the_group_before_the_relay_process_is_there_is_one_signal(tmp_path: Path) -> None:
     note = f"trap 'echo got' USR1; echo begun >{tmp_path}/begun; read line"
-    with before_the_relay_process_is_there(["/bin/sh", "-c", note]) as (process, launcher, waiting):
-        for pid in (launcher, waiting):
+    with before_the_relay_process_is_there(["/bin/sh", "-c", note]) as (process, launcher, its_child):
+        for pid in (launcher, its_child):
             os.kill(pid, signal.SIGUSR1)
         # As without us: it came before the program could know what to do with it.
         assert process.wait(PATIENCE) == -signal.SIGUSR1
@@ -234,8 +219,8 @@ def test_few_descriptors_still_run_the_program(files: int) -> None:
 def test_a_child_survives_the_loss_of_the_relay() -> None:
     """Killed by somebody, it takes the output with it, and nothing else."""
     with started(RELAY + sh("read line; exit 6"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        wait_for(lambda: _names(process.pid).count("sh") == 1, "the child to be there")
-        (relay,) = [pid for pid in family(process.pid) if pid != process.pid and _name(pid) != "sh"]
+        wait_until(lambda: programs(process.pid).count("sh") == 1, "the child is there")
+        (relay,) = [pid for pid in group(process.pid) if pid != process.pid and program_of(pid) != "sh"]
         os.kill(relay, signal.SIGKILL)
         assert process.stdin is not None
         process.stdin.write(b"go\n")
@@ -243,12 +228,5 @@ def test_a_child_survives_the_loss_of_the_relay() -> None:
         assert process.wait(PATIENCE) == 6
 
 
-def _names(group: int) -> list[str]:
-    return [_name(pid) for pid in family(group)]
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+def programs(leader: int) -> list[str]:
+    return [program_of(pid) for pid in group(leader)]

@@ -14,21 +14,10 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from .harness import (
-    DIRECT,
-    INHERIT,
-    PATIENCE,
-    RELAY,
-    Terminal,
-    assert_same,
-    child,
-    family,
-    outcome,
-    sh,
-    started,
-    state,
-    wait_for,
-)
+from tests.support.processes import descriptors, group, has_ended, status
+from tests.support.waiting import wait_until
+
+from .harness import DIRECT, INHERIT, PATIENCE, RELAY, Terminal, assert_same, child, outcome, sh, started
 
 AWKWARD = (
     bytes(range(256))
@@ -178,20 +167,10 @@ def test_a_gigabyte_passes_in_bounded_memory() -> None:
             assert piece[:16] == b"%015d\n" % (passed >> 16)
             passed += len(piece)
             if passed % (1 << 28) == 0:
-                largest = max([largest, *map(_resident_kib, family(process.pid))])
+                largest = max([largest, *(int(status(pid, "VmRSS")) for pid in group(process.pid))])
         assert process.wait(PATIENCE) == 0
     assert passed == chunks << 16
-    assert 0 < largest < 40_000
-
-
-def _resident_kib(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
+    assert 0 < largest < 40_000  # KiB
 
 
 def test_a_reader_that_goes_ends_the_child_as_it_would_have() -> None:
@@ -215,26 +194,18 @@ def test_a_child_learns_that_its_reader_has_gone_at_its_very_next_write(tmp_path
         with started([*way, *sh(script)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            pipe = os.fstat(process.stdout.fileno()).st_ino
+            pipe = f"pipe:[{os.fstat(process.stdout.fileno()).st_ino}]"
             process.stdout.close()
-            wait_for(lambda: not way or not _holders(process.pid, pipe), "the relay to notice")
+            wait_until(lambda: not way or not is_open(pipe, process.pid), "the relay notices")
             (tmp_path / "gone").touch()
             return process.wait(PATIENCE), (tmp_path / "after").exists()
 
     assert_same(scenario)
 
 
-def _holders(group: int, pipe: int) -> list[int]:
-    """The processes of the group that have the pipe open."""
-    holders = []
-    for pid in family(group):
-        try:
-            files = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
-        except OSError:
-            continue
-        if f"pipe:[{pipe}]" in files:
-            holders.append(pid)
-    return holders
+def is_open(name: str, leader: int) -> bool:
+    """Whether a process of the group has it open."""
+    return any(name in descriptors(pid).values() for pid in group(leader))
 
 
 def test_a_writer_gets_sigpipe_when_the_child_closes_its_input() -> None:
@@ -296,7 +267,7 @@ def test_a_grandchild_that_never_stops_writing_does_not_hold_up_the_end() -> Non
             process.stdout.read(1 << 16)
         assert process.returncode == 0
         process.stdout.close()
-        wait_for(lambda: state(grandchild) in ("Z", ""), "the grandchild to die of SIGPIPE")
+        wait_until(lambda: has_ended(grandchild), "the grandchild dies of SIGPIPE")
 
 
 def test_a_callers_non_blocking_pipe_gets_everything_and_stays_non_blocking() -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import launcher
+
 SECONDS = 30
+# The launcher as pip installs it, and what the packages start, as they start it.
+INSTALLED = Path(sys.executable).with_name("chef-run-launcher")
+MAIN = Path(launcher.__file__).with_name("__main__.py")
+ISOLATED = [sys.executable, "-I", "-S"]
 
 
 def python_with_pip() -> str:
