@@ -49,7 +49,7 @@ def chef_run(tmp_path: Path, home: Home) -> Program:
 
 
 @pytest.fixture
-def waiting(home: Home, chef_run: Program) -> Home:
+def stocked(home: Home, chef_run: Program) -> Home:
     """A home in which two sessions wait, with a chef-run that says nothing."""
     chef_run.path.write_text("#!/bin/sh\nexit 0\n")
     home.has_waiting("web01", "web02")

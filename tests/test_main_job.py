@@ -15,6 +15,7 @@ import pexpect
 import pytest
 
 from launcher.record import session
+from tests.support.hashes import sha256
 from tests.support.homes import Home
 from tests.support.processes import descriptors, senders, shown, wait_for_no_sender
 from tests.support.programs import ISOLATED, MAIN, Launcher, Program
@@ -38,10 +39,6 @@ import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def only_session(home: Home) -> session.Session:

@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from launcher.home.layout import Home as Layout
 from launcher.record import hosts_key, session
+from tests.support.hashes import sha256
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
 
-PLAIN = hashlib.sha256(b"web01").hexdigest()
+PLAIN = sha256("web01")
 
 
 def targets(home: Home) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def test_what_was_stored_before_it_was_tightened_leaves_no_looser_than_is_allowe
 ) -> None:
     home.has_waiting("web01")
     home.config.write_text(f'[telemetry]\nhosts = "{hosts}"\n')
-    hosts_key.ensure(Layout(str(home.path)))
+    hosts_key.ensure(home.layout)
     os.utime(home.sessions()[0], (time.time() + 60,) * 2)  # times prove nothing: clocks are set, and files copied
     shown = launcher.run("show", "--wire").stdout
     assert launcher.run("flush").returncode == 0

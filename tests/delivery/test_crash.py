@@ -143,32 +143,32 @@ def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the
 
 @pytest.mark.parametrize("call", ["fchmod", "write", "rename", "setsid", "chdir", "dup2", "execve"])
 def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing(
-    waiting: Home, launcher: Launcher, plain_collector: Collector, call: str
+    stocked: Home, launcher: Launcher, plain_collector: Collector, call: str
 ) -> None:
     """All of their processes are traced: whichever makes the call for the so-many-th time is killed."""
     for number in (1, 2):
-        stored = waiting_ids(waiting)
+        stored = waiting_ids(stocked)
         tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *killing(call, number)]
-        subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, check=False)
-        wait_for_no_sender(waiting)
-        assert stored <= waiting_ids(waiting) | set(arrived(plain_collector))
-        (waiting.telemetry / ".next-attempt").unlink(missing_ok=True)
+        subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=False)
+        wait_for_no_sender(stocked)
+        assert stored <= waiting_ids(stocked) | set(arrived(plain_collector))
+        (stocked.telemetry / ".next-attempt").unlink(missing_ok=True)
         assert launcher.exec("web04", "a", "b").returncode == 0
-        wait_for_no_sender(waiting)
+        wait_for_no_sender(stocked)
         assert stored <= set(arrived(plain_collector))
 
 
 def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_else(
-    waiting: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
+    stocked: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
 ) -> None:
     chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
     slowly = ["strace", "-DD", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
     slowly += ["-e", "inject=rename:delay_enter=300000:when=1"]
     run = subprocess.Popen(
-        [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, preexec_fn=os.setpgrp
+        [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, preexec_fn=os.setpgrp
     )
     try:
-        wait_until(lambda: list(waiting.telemetry.glob(".next-attempt.*.tmp")), "the attempt is being noted")
+        wait_until(lambda: list(stocked.telemetry.glob(".next-attempt.*.tmp")), "the attempt is being noted")
         os.killpg(run.pid, signal.SIGTSTP)
         wait_until(lambda: has_stopped(run.pid), "the launcher has stopped")
         plain_collector.wait_for_requests(2)

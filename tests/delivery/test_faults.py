@@ -203,50 +203,50 @@ def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(tr
     ids=["refused", "reset", "cut", "404", "429", "500", "503", "html", "302"],
 )
 def test_an_answer_that_helps_nobody_changes_nothing_of_a_run_and_loses_nothing(
-    waiting: Home, launcher: Launcher, chef_run: Program, serve: Callable[[], AbstractContextManager[str]]
+    stocked: Home, launcher: Launcher, chef_run: Program, serve: Callable[[], AbstractContextManager[str]]
 ) -> None:
     chef_run.path.write_text(OUTPUT)
     with serve() as url:
-        waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
-        assert run_substituted(waiting, launcher.path)[1] == EXPECTED
-        wait_for_no_sender(waiting)
-    put_aside = list((waiting.telemetry / "rejected").glob("*"))
-    assert len(waiting.sessions()) + len(put_aside) == 3
-    assert not (waiting.telemetry / "receipts.jsonl").read_text()
+        stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        assert run_substituted(stocked, launcher.path)[1] == EXPECTED
+        wait_for_no_sender(stocked)
+    put_aside = list((stocked.telemetry / "rejected").glob("*"))
+    assert len(stocked.sessions()) + len(put_aside) == 3
+    assert not (stocked.telemetry / "receipts.jsonl").read_text()
 
 
 START = """
 import sys, time
 from launcher.delivery import attempt, sender
 from launcher.home import lock
-from launcher.home.layout import Home
+from launcher.home.layout import Home as Layout
 sender.LIFETIME = 1
-sender.start(Home(sys.argv[1]), time.time())
+sender.start(Layout(sys.argv[1]), time.time())
 """
 
 
-def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(waiting: Home) -> None:
+def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(stocked: Home) -> None:
     with silent("http", accepts=True) as url:
-        waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
         started = time.monotonic()
-        subprocess.run([sys.executable, "-c", START, str(waiting.path)], env=waiting.env, check=True)
-        wait_for_no_sender(waiting)
+        subprocess.run([sys.executable, "-c", START, str(stocked.path)], env=stocked.env, check=True)
+        wait_for_no_sender(stocked)
         assert 0.9 < time.monotonic() - started < 5
-    assert (waiting.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
+    assert (stocked.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
 
 
 def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
-    waiting: Home, launcher: Launcher, plain_collector: Collector
+    stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
     plain_collector.otherwise = lambda request: Answer(delay=0.4)
-    waiting.has_waiting(*(f"db{number}" for number in range(8)))
-    (waiting.telemetry / ".next-attempt").write_text("5 interrupted\n")
-    held = lock.take(str(waiting.telemetry / ".lock"))
+    stocked.has_waiting(*(f"db{number}" for number in range(8)))
+    (stocked.telemetry / ".next-attempt").write_text("5 interrupted\n")
+    held = lock.take(str(stocked.telemetry / ".lock"))
     assert held is not None
     until = time.monotonic() + attempt.SHORTEST + 1
-    attempt.deliver(waiting.env, held, stored_before=time.time(), until=until)
+    attempt.deliver(stocked.env, held, stored_before=time.time(), until=until)
     os.close(held)
     assert 1 <= len(plain_collector.requests) <= 5
-    assert len(waiting.sessions()) == 10 - len(plain_collector.requests)
+    assert len(stocked.sessions()) == 10 - len(plain_collector.requests)
     report = json.loads(launcher.run("status", "--json").stdout)
     assert report["last_failure"] == {"attempts": 1, "says": "time was up: a later run goes on"}

@@ -14,7 +14,7 @@ from tests.support.homes import Home
 @pytest.fixture
 def layout(home: Home) -> Layout:
     home.use()
-    return Layout(str(home.path))
+    return home.layout
 
 
 def test_the_bound_of_the_delay_doubles_up_to_a_day() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from launcher.reading.command_line import NAMES, Refused, parse, targets
-from tests.reading.shared import sha256
+from tests.support.hashes import sha256
 
 SCRIPT = Path(__file__).with_name("ruby_answers.rb")
 LETTERS = "vhcipuUPnsx-=c_*1"

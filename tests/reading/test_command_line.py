@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from launcher.consent.config_option import config_files, loaded_config
 from launcher.reading import command_line
 from launcher.reading.command_line import Target, targets
-from tests.reading.shared import grammar_cases, sha1, sha256
+from tests.support.hashes import sha1, sha256
+from tests.support.recordings import grammar_cases
 
 RESOURCE = ["directory", "/tmp/foo"]
 

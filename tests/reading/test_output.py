@@ -23,7 +23,7 @@ from launcher.reading.output import (
     findings,
     platforms,
 )
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 UNSUPPORTED = "'freebsd' is not a supported target operating system at this time."
 NO_PACKAGE = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launcher.reading import payload
 from launcher.reading.command_line import targets
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 # Leaves a payload under the lowest free number, as chef-run does, but never two under one: which of two runs
 # then loses its payload is chance.

@@ -14,7 +14,7 @@ import pytest
 
 from launcher.reading import payload
 from launcher.reading.command_line import Target, targets
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 ENDED = 1_800_000_000.0
 STARTED = ENDED - 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from launcher.reading import payload
 from launcher.reading.command_line import targets
 from launcher.reading.output import OS_NAMES, Observer, findings, platforms
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 RUNS = 10_000
 OPTIONS = [

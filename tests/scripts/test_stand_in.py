@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.hashes import sha1
 from tests.support.homes import Home
 from tests.support.programs import Program
 from tests.support.recordings import Recording, recordings
@@ -32,10 +32,6 @@ def targets(payload: str) -> dict[str, str]:
     """Each target's system by the SHA-1 sum of its host."""
     found = re.findall(r":name: :(\w+)\n(?:.*\n){2}.*:hostname_sha1: (\w+)", payload)
     return {sha1: system for system, sha1 in found}
-
-
-def sha1(host: str) -> str:
-    return hashlib.sha1(host.encode()).hexdigest()
 
 
 def without_values(payload: str) -> str:

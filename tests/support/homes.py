@@ -9,7 +9,7 @@ from pathlib import Path
 
 from launcher.consent import notice
 from launcher.home import files
-from launcher.home import layout as launcher_home
+from launcher.home.layout import Home as Layout
 from launcher.reading.command_line import targets
 from launcher.record import session
 
@@ -36,6 +36,7 @@ class Home:
         self.installation_id = self.workstation / "installation_id"
         self.telemetry = self.workstation / "telemetry"
         self.logs = self.workstation / "logs"
+        self.layout = Layout(str(path))
 
     def use(self, config: str = "") -> None:
         """Leave it as an earlier chef-run did, that run's payload included."""
@@ -49,7 +50,7 @@ class Home:
         """Leave it as earlier runs did that connected to these hosts, one after the other: the sessions' ids."""
         if not self.telemetry.exists():
             self.use()
-            files.create(launcher_home.Home(str(self.path)).notice, notice.VERSION)
+            files.create(self.layout.notice, notice.VERSION)
         records = [
             session.build(
                 self.installation_id.read_text(),
