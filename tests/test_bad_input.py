@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import subprocess
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
@@ -17,13 +17,6 @@ from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
 
 ID = "0b7d4e7a-6d39-4c30-8b4f-2f3a3f0c6a11"
-
-
-def status(launcher: Launcher) -> dict[str, Any]:
-    done = launcher.run("status", "--json")
-    assert (done.returncode, done.stderr) == (0, b"")
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
 
 
 def runs_as_ever(launcher: Launcher, chef_run: Program) -> None:
@@ -67,13 +60,13 @@ def test_what_turns_telemetry_off_is_explained(
     home.use()
     spoil(home)
     runs_as_ever(launcher, chef_run)
-    report = status(launcher)
+    report = launcher.status()
     assert not report["on"]
     assert explanation in report["reason"]
 
 
 def test_a_missing_chef_run_is_explained(launcher: Launcher) -> None:
-    assert status(launcher)["chef_run"]["problem"].startswith("cannot find chef-run: ")
+    assert launcher.status()["chef_run"]["problem"].startswith("cannot find chef-run: ")
 
 
 def test_a_session_file_full_of_rubbish_is_put_aside_once(
@@ -84,12 +77,12 @@ def test_a_session_file_full_of_rubbish_is_put_aside_once(
     rubbish = home.telemetry / f"session-{ID}.json"
     for content in (b"", b"{", b"\xff\x00", b"[" * 60000, b'{"schema": 1}', b"x" * 70000):
         rubbish.write_bytes(content)
-        assert status(launcher)["unreadable"] == 1
+        assert launcher.status()["unreadable"] == 1
         flushed = launcher.run("flush")
         assert (flushed.returncode, flushed.stderr) == (0, b"")
         assert not rubbish.exists()
         assert (home.telemetry / "rejected" / rubbish.name).read_bytes() == content
-    assert status(launcher)["rejected"] == 1
+    assert launcher.status()["rejected"] == 1
     assert not good.exists()
     assert len(collector.requests) == 1
 
@@ -162,4 +155,4 @@ def test_a_run_against_more_hosts_than_a_session_holds_is_counted(
     done = launcher.exec(",".join(f"web{number}" for number in range(600)), "directory", "/tmp/foo")
     assert (done.returncode, done.stdout) == (3, b"")
     assert home.sessions() == []
-    assert status(launcher)["dropped"] == 1
+    assert launcher.status()["dropped"] == 1

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 
 from tests.support.homes import Home
 from tests.support.programs import INSTALLED, ISOLATED, MAIN, Launcher, Program
+from tests.support.tracing import strace
 
 ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
 
@@ -118,8 +117,7 @@ def used(home: Home, chef_run: Program, launcher: Launcher) -> Home:
     """A home in which the notice has been shown, and one session waits whose time has not come."""
     home.use()
     assert launcher.exec(*ARGUMENTS).returncode == 0
-    (home.telemetry / ".next-attempt").touch()
-    os.utime(home.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+    home.postpone()
     return home
 
 
@@ -188,13 +186,12 @@ def test_a_run_is_three_processes_and_five_with_a_sender(used: Home, tmp_path: P
 
 def started(home: Home, tmp_path: Path) -> int:
     """How many processes a run starts."""
-    if not shutil.which("strace"):
-        pytest.skip("needs strace")
     trace, program = tmp_path / "trace", Path(home.env["CHEF_RUN_LAUNCHER_REAL"])
     program.write_text("#!/bin/true\n")
-    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fork,vfork,clone,clone3"]
-    command += [*ISOLATED, str(MAIN), "exec", *ARGUMENTS]
-    subprocess.run(command, env=home.env, check=True, stdout=subprocess.PIPE)
+    tracing = strace("-f", "-e", "trace=fork,vfork,clone,clone3", output=trace)
+    subprocess.run(
+        [*tracing, *ISOLATED, str(MAIN), "exec", *ARGUMENTS], env=home.env, check=True, stdout=subprocess.PIPE
+    )
     calls = [line for line in trace.read_text().splitlines() if "clone" in line or "fork" in line]
     return len([line for line in calls if "CLONE_THREAD" not in line and "resumed" not in line])
 

@@ -65,7 +65,7 @@ def test_the_second_run_sends_the_session_of_the_first(
     assert envelope["session_id"] == first["id"]
     assert only_session(home)["targets"][0]["hostname_sha256"] == sha256("web02")
 
-    (receipt,) = [json.loads(line) for line in (home.telemetry / "receipts.jsonl").read_text().splitlines()]
+    (receipt,) = home.receipts()
     assert receipt == {
         "day": envelope["timestamp"][:10],
         "session": first["id"],
@@ -186,7 +186,7 @@ def test_the_session_of_a_run_is_never_sent_by_that_run(
     assert len(home.sessions()) == 2
     wait_for_no_sender(home)
     (request,) = collector.requests
-    assert first.name == f"session-{json.loads(request.body)['session_id']}.json"
+    assert first.name == f"session-{request.session_id}.json"
     assert not first.exists()
 
 
@@ -272,7 +272,7 @@ def test_fifty_runs_at_once_lose_nothing(
     wait_for_no_sender(home)
     last = launcher.run("flush")
     assert (last.returncode, home.sessions()) == (0, [])
-    arrived = {json.loads(request.body)["session_id"] for request in collector.requests}
+    arrived = {request.session_id for request in collector.requests}
     assert len(arrived) == len(collector.requests) == 50
 
 

@@ -16,12 +16,17 @@ from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 
 
-def on_a_terminal(launcher: Launcher, *arguments: str) -> list[str]:
-    """The lines that a command prints on a terminal of 80 columns."""
+def shown(launcher: Launcher, *arguments: str) -> str:
+    """What a command prints on a terminal of 80 columns."""
     with launcher.on_a_terminal(*arguments) as terminal:
         terminal.expect(pexpect.EOF)
         text: str = terminal.before.decode()
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    return text
+
+
+def on_a_terminal(launcher: Launcher, *arguments: str) -> list[str]:
+    """The same, line by line, and without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown(launcher, *arguments)).splitlines()
 
 
 @pytest.fixture
@@ -177,15 +182,9 @@ def test_no_color_is_respected_and_there_is_none_without_a_terminal(used: Home, 
     def colours(text: str) -> list[str]:
         return re.findall(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", text)
 
-    def shown() -> str:
-        with launcher.on_a_terminal("status") as terminal:
-            terminal.expect(pexpect.EOF)
-            text: str = terminal.before.decode()
-        return text
-
-    assert colours(shown())
+    assert colours(shown(launcher, "status"))
     used.env["NO_COLOR"] = "1"
-    assert not colours(shown())
+    assert not colours(shown(launcher, "status"))
     del used.env["NO_COLOR"]
     assert b"\x1b" not in launcher.run("status").stdout
 

@@ -25,8 +25,7 @@ PLAIN = sha256("web01")
 
 def targets(home: Home) -> list[dict[str, Any]]:
     """Those of the session that was stored last, which must satisfy the schema."""
-    path = max(home.sessions(), key=lambda path: path.stat().st_mtime)
-    found: list[dict[str, Any]] = session.from_bytes(path.read_bytes())["targets"]
+    found: list[dict[str, Any]] = session.from_bytes(home.oldest_first()[-1].read_bytes())["targets"]
     return found
 
 
@@ -96,8 +95,7 @@ def test_the_system_policy_can_only_tighten(
     home: Home, launcher: Launcher, chef_run: Program, policy: str, user: str, level: str
 ) -> None:
     home.use(f'[telemetry]\nhosts = "{user}"\n')
-    done = run_with(system_policy(f'hosts = "{policy}"'), launcher.path, "status", "--json", env=home.env)
-    report = json.loads(done.stdout)
+    report = launcher.status(system_policy(f'hosts = "{policy}"'))
     assert report["on"]
     assert report["hosts"]["level"] == level
     where = "/etc/chef-workstation/telemetry.toml:1" if level == policy else f"{home.config}:2"
@@ -126,8 +124,7 @@ def test_what_was_salted_when_it_was_stored_leaves_so(
 ) -> None:
     home.has_waiting("web01")
     home.config.write_text('[telemetry]\nhosts = "salted"\n')
-    (home.telemetry / ".next-attempt").touch()
-    os.utime(home.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+    home.postpone()
     launcher.exec("web01", "directory", "/tmp/foo")
     salted = targets(home)
     launcher.run("flush")
@@ -147,8 +144,8 @@ def test_the_endpoint_that_the_system_policy_pins_is_used_whatever_else_is_said(
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://127.0.0.1:2"
     assert run_with(pinned, launcher.path, "flush", env=home.env).returncode == 0
     assert len(plain_collector.requests) == 1
-    named_by = json.loads(run_with(pinned, launcher.path, "status", "--json", env=home.env).stdout)["endpoint"]
-    assert named_by["named_by"] == "endpoint in /etc/chef-workstation/telemetry.toml:1"
+    named_by = launcher.status(pinned)["endpoint"]["named_by"]
+    assert named_by == "endpoint in /etc/chef-workstation/telemetry.toml:1"
 
 
 @pytest.mark.parametrize("pinned", ["3", '""', '"http://collector.example"'])

@@ -101,8 +101,7 @@ def test_off_in_a_home_that_cannot_be_written(home: Home, launcher: Launcher, ch
     for _ in range(2):  # no notice each time either
         done = run_with(READ_ONLY_HOME, launcher.path, "exec", env=home.env)
         assert (done.returncode, done.stderr) == (0, b"")
-    status = run_with(READ_ONLY_HOME, launcher.path, "status", "--json", env=home.env)
-    assert json.loads(status.stdout)["reason"].endswith("is not writable")
+    assert launcher.status(READ_ONLY_HOME)["reason"].endswith("is not writable")
     assert home.files() == before
 
 
@@ -137,10 +136,8 @@ def test_a_system_policy_that_others_can_write_does_not_count_and_status_says_so
     mounts = system_policy("enabled = false", mode=0o666)
     run_with(mounts, launcher.path, "exec", "web01", "directory", "/tmp/foo", env=home.env)
     assert len(home.sessions()) == 1
-    status = run_with(mounts, launcher.path, "status", "--json", env=home.env)
-    (source,) = [
-        source for source in json.loads(status.stdout)["sources"] if source["name"].startswith("system policy")
-    ]
+    sources = launcher.status(mounts)["sources"]
+    (source,) = [source for source in sources if source["name"].startswith("system policy")]
     assert source["says"] == "ignored: it must be owned by root and not writable by others"
 
 

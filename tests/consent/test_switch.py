@@ -49,10 +49,6 @@ CHANGES = {
 }
 
 
-def is_on(launcher: Launcher) -> bool:
-    return bool(json.loads(launcher.run("status", "--json").stdout)["on"])
-
-
 @pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES.keys())
 def test_disable_changes_one_word_of_config_toml_and_enable_takes_it_back(
     stocked: Home, launcher: Launcher, before: str, after: str
@@ -60,12 +56,12 @@ def test_disable_changes_one_word_of_config_toml_and_enable_takes_it_back(
     stocked.config.write_bytes(before.encode())
     assert launcher.run("disable").returncode == 0
     assert stocked.config.read_bytes().decode() == after
-    assert not is_on(launcher)
+    assert not launcher.status()["on"]
     assert launcher.run("disable").returncode == 0
     assert stocked.config.read_bytes().decode() == after
     assert launcher.run("enable").returncode == 0
     assert stocked.config.read_bytes().decode() == after.replace("= false", "= true").replace("=false", "=true")
-    assert is_on(launcher)
+    assert launcher.status()["on"]
 
 
 @given(
@@ -261,10 +257,8 @@ def test_explain_hash_shows_what_is_recorded_here_and_no_more(stocked: Home, lau
     assert sha256("web01") not in text
     assert f'hosts = "{level}" in {stocked.config}:2.' in text
     launcher.exec("web01", "directory", "/tmp/foo")
-    recorded = [
-        target.get("hostname_sha256")
-        for target in json.loads(max(stocked.sessions(), key=lambda path: path.stat().st_mtime).read_text())["targets"]
-    ]
+    newest = json.loads(stocked.oldest_first()[-1].read_text())
+    recorded = [target.get("hostname_sha256") for target in newest["targets"]]
     shown = json.loads(launcher.run("explain-hash", "--json", "web01").stdout)
     assert shown == {"hosts": level, "hostname_sha256": [each for each in recorded if each]}
 

@@ -21,9 +21,8 @@ from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 from tests.support.servers import Answer, Collector
+from tests.support.tracing import strace
 from tests.support.waiting import wait_until
-
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (scripts/install-test-tools)")
 
 WITH_LOCK = 'exec 3<>"$HOME/.chef-workstation/telemetry/.lock"; exec "$@"'
 NETWORK = ("connect", "sendto", "recvfrom")
@@ -32,11 +31,11 @@ KILLED = -signal.SIGKILL
 AT_MOST = 40  # times that one call is made, or the test has not understood what it counts
 
 
-def run_sender(home: Home, *strace: str) -> int:
+def run_sender(home: Home, *options: str) -> int:
     """Be the launcher that starts the sender, under strace: how the sender ended."""
     sender = [*ISOLATED, str(MAIN), "send", str(time.time_ns())]
-    tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *strace]
-    return subprocess.run(["sh", "-c", WITH_LOCK, "sh", *tracing, *sender], env=home.env, check=False).returncode
+    command = ["sh", "-c", WITH_LOCK, "sh", *strace("-f", *options), *sender]
+    return subprocess.run(command, env=home.env, check=False).returncode
 
 
 def killing(call: str, number: int) -> list[str]:
@@ -51,7 +50,7 @@ def of_our_files(home: Home, ids: list[str]) -> list[str]:
 
 
 def arrived(collector: Collector) -> Counter[str]:
-    return Counter(json.loads(request.body)["session_id"] for request in collector.requests)
+    return Counter(request.session_id for request in collector.requests)
 
 
 def waiting_ids(home: Home) -> set[str]:
@@ -63,12 +62,6 @@ def the_next_run_delivers(home: Home) -> None:
     done = attempt.flush(home.env, lambda session_id, outcome: None)
     assert done.problem is None
     assert home.sessions() == []
-
-
-def receipts(home: Home) -> set[str]:
-    path = home.telemetry / "receipts.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {json.loads(line)["session"] for line in lines}
 
 
 @pytest.mark.parametrize("call", ["openat", "write", "fsync", "unlink", "connect", "sendto", "recvfrom"])
@@ -85,7 +78,7 @@ def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_
         assert set(before) | waiting_ids(home) == set(ids)
         the_next_run_delivers(home)
         after = arrived(plain_collector)
-        assert set(after) == set(ids) <= receipts(home)
+        assert set(after) == set(ids) <= {receipt["session"] for receipt in home.receipts()}
         assert sum(after.values()) <= len(ids) + 1
         if ended == 0:
             break
@@ -123,7 +116,7 @@ def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the
     for number in range(1, AT_MOST):
         shutil.rmtree(home.workstation, ignore_errors=True)
         ended = subprocess.run(
-            ["strace", "-qq", "-o", "/dev/null", *killing(call, number), str(launcher.path), "exec", "web01", "a", "b"],
+            [*strace(*killing(call, number)), str(launcher.path), "exec", "web01", "a", "b"],
             env=home.env,
             stderr=subprocess.DEVNULL,
             check=False,
@@ -148,7 +141,7 @@ def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing
     """All of their processes are traced: whichever makes the call for the so-many-th time is killed."""
     for number in (1, 2):
         stored = waiting_ids(stocked)
-        tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *killing(call, number)]
+        tracing = strace("-f", *killing(call, number))
         subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=False)
         wait_for_no_sender(stocked)
         assert stored <= waiting_ids(stocked) | set(arrived(plain_collector))
@@ -162,8 +155,7 @@ def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_e
     stocked: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
 ) -> None:
     chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
-    slowly = ["strace", "-DD", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
-    slowly += ["-e", "inject=rename:delay_enter=300000:when=1"]
+    slowly = strace("-DD", "-f", "-e", "trace=rename", "-e", "inject=rename:delay_enter=300000:when=1")
     run = subprocess.Popen(
         [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, preexec_fn=os.setpgrp
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -135,9 +134,7 @@ def get_into_trouble(folder: Path, url: str, mounts: str | None) -> Troubled:
     home.has_waiting("web01", "web02")
     home.env["CHEF_TELEMETRY_ENDPOINT"] = url
 
-    later = time.time() + 3600
-    (home.telemetry / ".next-attempt").touch()
-    os.utime(home.telemetry / ".next-attempt", (later, later))
+    home.postpone()
     undisturbed, _ = run_substituted(home, INSTALLED, mounts)
     assert senders(home) == []
     (home.telemetry / ".next-attempt").unlink()
@@ -248,5 +245,5 @@ def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
     os.close(held)
     assert 1 <= len(plain_collector.requests) <= 5
     assert len(stocked.sessions()) == 10 - len(plain_collector.requests)
-    report = json.loads(launcher.run("status", "--json").stdout)
+    report = launcher.status()
     assert report["last_failure"] == {"attempts": 1, "says": "time was up: a later run goes on"}

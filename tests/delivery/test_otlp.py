@@ -118,7 +118,7 @@ def test_one_request_delivers_all_that_waits_and_each_session_has_its_receipt(
     assert request.line == "POST /v1/logs HTTP/1.1"
     assert request.body in shown
     assert set(ids) < set(ids_in(request))
-    receipts = [json.loads(line) for line in (stocked.telemetry / "receipts.jsonl").read_text().splitlines()]
+    receipts = stocked.receipts()
     assert [each["session"] for each in receipts] == ids_in(request)
     assert {each["sha256"] for each in receipts} == {hashlib.sha256(request.body).hexdigest()}
     assert stocked.sessions() == []

@@ -30,11 +30,11 @@ HTML = {"Content-Type": "text/html; charset=utf-8"}
 
 
 def test_flush_sends_the_oldest_first_and_says_so(stocked: Home, launcher: Launcher, collector: Collector) -> None:
-    oldest_first = sorted(stocked.sessions(), key=lambda path: path.stat().st_mtime)
+    oldest_first = stocked.oldest_first()
     done = launcher.run("flush")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.endswith(b"Sent 2 sessions.\n")
-    assert [f"session-{json.loads(request.body)['session_id']}.json" for request in collector.requests] == [
+    assert [f"session-{request.session_id}.json" for request in collector.requests] == [
         path.name for path in oldest_first
     ]
     assert stocked.sessions() == []
@@ -66,7 +66,7 @@ def test_what_the_service_refuses_for_good_is_put_aside(
     assert done.stdout.endswith(b"Sent 1 session, 1 put aside in rejected/.\n")
     assert stocked.sessions() == []
     assert len(list((stocked.telemetry / "rejected").iterdir())) == 1
-    assert len((stocked.telemetry / "receipts.jsonl").read_text().splitlines()) == 1
+    assert len(stocked.receipts()) == 1
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_every_other_answer_keeps_the_sessions_and_stops_the_attempt(
     assert says.encode() in done.stderr
     assert len(collector.requests) == 1
     assert stocked.sessions() == kept
-    report = json.loads(launcher.run("status", "--json").stdout)
+    report = launcher.status()
     assert says in report["last_failure"]["says"]
     assert report["next_attempt"] > time.time() - 1
 
@@ -222,7 +222,7 @@ def test_a_sender_that_is_killed_loses_nothing_and_is_not_tried_again_at_once(
     os.kill(sender, signal.SIGKILL)
     wait_for_no_sender(stocked)
     assert len(stocked.sessions()) == 3
-    report = json.loads(launcher.run("status", "--json").stdout)
+    report = launcher.status()
     assert report["last_failure"] == {"attempts": 1, "says": "interrupted"}
     assert launcher.run("flush").returncode == 0
     assert stocked.sessions() == []
@@ -234,7 +234,7 @@ def test_there_is_one_sender_at_a_time(stocked: Home, launcher: Launcher, collec
     collector.wait_for_requests(1)
     done = launcher.run("flush")
     assert (done.returncode, done.stderr) == (1, b"chef-run-launcher: not sent: another sender is at work\n")
-    assert json.loads(launcher.run("status", "--json").stdout)["sending"]
+    assert launcher.status()["sending"]
     assert b"under way" in launcher.run("status").stdout
     (sender,) = senders(stocked)
     os.kill(sender, signal.SIGKILL)
@@ -288,7 +288,7 @@ def test_a_session_that_is_removed_by_hand_is_not_sent(stocked: Home, launcher: 
     removed.unlink()
     launcher.run("flush")
     (request,) = collector.requests
-    assert kept.name == f"session-{json.loads(request.body)['session_id']}.json"
+    assert kept.name == f"session-{request.session_id}.json"
 
 
 def test_a_session_that_was_changed_by_hand_beyond_the_schema_is_never_sent(
@@ -310,18 +310,18 @@ def test_sessions_that_waited_for_thirty_days_go_and_are_counted(
     os.utime(old, (time.time() - spool.LONGEST - 60,) * 2)
     launcher.run("flush")
     assert len(collector.requests) == 1
-    assert json.loads(launcher.run("status", "--json").stdout)["dropped"] == 1
+    assert launcher.status()["dropped"] == 1
 
 
 def test_of_too_many_sessions_the_oldest_go_and_are_counted(stocked: Home, launcher: Launcher) -> None:
-    oldest = min(stocked.sessions(), key=lambda path: path.stat().st_mtime)
+    oldest = stocked.oldest_first()[0]
     text = oldest.read_text()
     for number in range(spool.MOST):
         (stocked.telemetry / f"session-00000000-0000-4000-8000-{number:012}.json").write_text(text)
     launcher.exec("web03", "a", "b")
     assert len(stocked.sessions()) == spool.MOST
     assert not oldest.exists()
-    assert json.loads(launcher.run("status", "--json").stdout)["dropped"] == 3
+    assert launcher.status()["dropped"] == 3
 
 
 def test_what_is_shown_is_what_is_sent_byte_for_byte(
@@ -330,7 +330,7 @@ def test_what_is_shown_is_what_is_sent_byte_for_byte(
     shown = launcher.run("show", "--wire").stdout
     assert launcher.run("dry-run").stdout.endswith(shown)
     launcher.run("flush")
-    kept = [json.loads(line) for line in (stocked.telemetry / "receipts.jsonl").read_text().splitlines()]
+    kept = stocked.receipts()
     for request, receipt in zip(plain_collector.requests, kept):
         assert (request.head + request.body).replace(b"\r\n", b"\n") in shown
         assert receipt["sha256"] == hashlib.sha256(request.body).hexdigest()
@@ -352,7 +352,7 @@ def test_an_endpoint_is_shown_as_it_is_used(
 ) -> None:
     port = plain_collector.url.rpartition(":")[2]
     stocked.env["CHEF_TELEMETRY_ENDPOINT"] = written.format(port=port)
-    assert json.loads(launcher.run("status", "--json").stdout)["endpoint"]["url"] == used.format(port=port)
+    assert launcher.status()["endpoint"]["url"] == used.format(port=port)
     shown = launcher.run("show", "--wire").stdout
     assert launcher.run("flush").returncode == 0
     for request in plain_collector.wait_for_requests(2):
@@ -361,13 +361,12 @@ def test_an_endpoint_is_shown_as_it_is_used(
 
 def test_the_port_that_goes_without_saying_is_not_said(home: Home, launcher: Launcher) -> None:
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "https://collector.example:443/base"
-    assert json.loads(launcher.run("status", "--json").stdout)["endpoint"]["url"] == "https://collector.example/base"
+    assert launcher.status()["endpoint"]["url"] == "https://collector.example/base"
 
 
 def test_receipts_stay_small(stocked: Home, launcher: Launcher, collector: Collector) -> None:
     path = stocked.telemetry / "receipts.jsonl"
     path.write_text('{"day": "2026-01-01", "session": "old"}\n' * 10000)
     launcher.run("flush")
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["session"] == "old" for line in lines[-3:]] == [True, False, False]
+    assert [line["session"] == "old" for line in stocked.receipts()[-3:]] == [True, False, False]
     assert receipts.LIMIT // 3 < path.stat().st_size < receipts.LIMIT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,7 +151,7 @@ def test_a_proxy_that_is_none_is_explained_in_one_line_and_loses_nothing(
     assert "s3cret" not in said
     assert collector.requests == []
     assert len(stocked.sessions()) == 2
-    assert explanation in json.loads(launcher.run("status", "--json").stdout)["last_failure"]["says"]
+    assert explanation in launcher.status()["last_failure"]["says"]
 
 
 def test_what_a_proxy_answers_to_connect_is_quoted_by_its_number_alone() -> None:

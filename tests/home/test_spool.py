@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +15,7 @@ from tests.support.mounts import SMALL_HOME, run_with
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher
 from tests.support.servers import Answer, Collector
+from tests.support.tracing import strace
 
 DAY = 24 * 3600
 
@@ -31,20 +29,14 @@ def fill(home: Home, number: int) -> None:
         os.utime(path, (time.time() - 3600 + each / 10,) * 2)
 
 
-def status(launcher: Launcher) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(launcher.run("status", "--json").stdout)
-    return report
-
-
 def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(stocked: Home, launcher: Launcher) -> None:
     fill(stocked, spool.MOST)
-    (stocked.telemetry / ".next-attempt").touch()
-    os.utime(stocked.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+    stocked.postpone()
     launcher.exec("web03", "a", "b")
     assert len(stocked.sessions()) == spool.MOST
     gone = [f"session-00000000-0000-4000-8000-{each:012}.json" for each in range(4)]
     assert [(stocked.telemetry / name).exists() for name in gone] == [False, False, False, True]
-    assert status(launcher)["dropped"] == 3
+    assert launcher.status()["dropped"] == 3
 
 
 def test_what_only_bears_the_name_of_a_session_takes_no_place_of_one(stocked: Home) -> None:
@@ -73,7 +65,7 @@ def test_the_sender_holds_the_bounds_exactly_of_what_was_rejected_too(
         os.link(path, rejected / path.name)
     launcher.run("flush")
     assert len(stocked.sessions()) == len(list(rejected.iterdir())) == spool.MOST
-    assert status(launcher)["dropped"] == 202 + 100
+    assert launcher.status()["dropped"] == 202 + 100
 
 
 def test_what_a_crash_left_behind_goes_and_what_looks_alike_stays(
@@ -126,10 +118,10 @@ def test_where_its_state_cannot_be_written_nothing_is_sent_and_flush_says_so(
 
 # Without room for a byte, as root or not. The launcher's own processes are counted by strace from outside.
 FULL = """
-cp -r "$1/.chef-workstation" "$HOME/" && head -c 999999 /dev/zero >"$HOME/fill" 2>/dev/null
+cp -r "$0/.chef-workstation" "$HOME/" && head -c 999999 /dev/zero >"$HOME/fill" 2>/dev/null
 for each in 1 2 3; do
-    strace -f -qq -e trace=execve -o "$1/trace" "$2" exec web03 a b || exit
-    cat "$1/trace" >>"$1/traces"
+    "$@" exec web03 a b || exit
+    cat "$0/trace" >>"$0/traces"
 done
 """
 
@@ -140,9 +132,8 @@ def test_on_a_full_disk_no_sender_is_started_however_often_chef_run_is(
     home = tmp_path / "small"
     home.mkdir()
     env = {**stocked.env, "HOME": str(home)}
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace (scripts/install-test-tools)")
-    done = run_with(SMALL_HOME, "sh", "-c", FULL, "sh", stocked.path, launcher.path, env=env)
+    tracing = strace("-f", "-e", "trace=execve", output=stocked.path / "trace")
+    done = run_with(SMALL_HOME, "sh", "-c", FULL, stocked.path, *tracing, launcher.path, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     traces = (stocked.path / "traces").read_text()
     assert traces.count('chef-run"') >= 3
@@ -159,17 +150,16 @@ def test_a_disk_that_fills_up_amid_a_delivery_sends_nothing_twice(
     command = ["sh", "-c", 'ulimit -f 16; exec "$0" flush', str(launcher.path)]
     done = subprocess.run(command, env=stocked.env, capture_output=True, check=False)
     assert b"its own files cannot be written (" in done.stderr
-    sent = [json.loads(request.body)["session_id"] for request in collector.requests]
+    sent = [request.session_id for request in collector.requests]
     assert 0 < len(sent) < len(ids)
     assert {path.name for path in stocked.sessions()}.isdisjoint(f"session-{each}.json" for each in sent)
-    lines = (stocked.telemetry / "receipts.jsonl").read_text().splitlines()
-    assert all(json.loads(line) is not None for line in lines)
+    assert all(receipt is not None for receipt in stocked.receipts())
 
 
 def test_a_session_that_cannot_be_removed_stops_the_delivery_instead_of_being_sent_again_and_again(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    oldest = min(stocked.sessions(), key=lambda path: path.stat().st_mtime)
+    oldest = stocked.oldest_first()[0]
     if subprocess.run(["chattr", "+i", str(oldest)], capture_output=True, check=False).returncode:
         pytest.skip("no file can be made immutable here")
     try:
@@ -178,7 +168,7 @@ def test_a_session_that_cannot_be_removed_stops_the_delivery_instead_of_being_se
         launcher.exec("web03", "a", "b")
         wait_for_no_sender(stocked)
         assert len({request.body for request in collector.requests}) == 1
-        assert status(launcher)["last_failure"] is not None
+        assert launcher.status()["last_failure"] is not None
     finally:
         subprocess.run(["chattr", "-i", str(oldest)], check=True)
 
@@ -197,7 +187,7 @@ def test_what_cannot_be_put_aside_keeps_no_other_from_being_sent_and_is_told(
     assert b"not sent: what is to be put aside in rejected/ cannot be" in done.stderr
     assert len(collector.requests) == 2
     assert len(stocked.sessions()) == 2
-    assert status(launcher)["last_failure"]["attempts"] == 1
+    assert launcher.status()["last_failure"]["attempts"] == 1
 
 
 @pytest.mark.parametrize("umask", ["0777", "0377"])
@@ -218,9 +208,7 @@ def test_a_run_under_a_strange_umask_leaves_nothing_that_stops_delivery(
 def test_advice_that_the_system_does_not_take_costs_no_session(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace (scripts/install-test-tools)")
-    refusing = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fadvise64", "-e", "inject=fadvise64:error=ENOSYS"]
+    refusing = strace("-f", "-e", "trace=fadvise64", "-e", "inject=fadvise64:error=ENOSYS")
     subprocess.run([*refusing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=True)
     wait_for_no_sender(stocked)
     assert len(collector.requests) == 2
@@ -228,10 +216,8 @@ def test_advice_that_the_system_does_not_take_costs_no_session(
 
 
 def test_a_run_opens_none_of_the_files_that_wait(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace (scripts/install-test-tools)")
     trace = tmp_path / "trace"
-    tracing = ["strace", "-f", "-e", "trace=openat,open,execve", "-o", str(trace)]
+    tracing = strace("-f", "-e", "trace=openat,open,execve", output=trace)
     subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=True)
     wait_for_no_sender(stocked)
     calls = [line.split(maxsplit=1) for line in trace.read_text().splitlines()]

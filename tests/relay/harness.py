@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pytest
 
 from tests.support.processes import status
 from tests.support.programs import ISOLATED
+from tests.support.tracing import strace
 from tests.support.waiting import wait_until
 
 assert sys.platform == "linux"
@@ -50,14 +50,8 @@ def assert_same(scenario: Callable[[list[str]], Any]) -> Any:
 
 def failing(fault: str, path: str | None = None) -> list[str]:
     """What to put before a command line so that a system call fails as told, in strace's words."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("needs strace, to make system calls fail")
-    probe = subprocess.run([strace, "-qq", "-o", "/dev/null", "/bin/true"], capture_output=True)
-    if probe.returncode != 0:
-        pytest.skip("strace is not allowed here")
     only = ["-P", path] if path else []
-    return [strace, "-f", "-qq", "-o", "/dev/null", "-e", "signal=none", *only, "-e", f"inject={fault}"]
+    return strace("-f", "-e", "signal=none", *only, "-e", f"inject={fault}")
 
 
 def outcome(command: list[str], **options: Any) -> tuple[int, bytes, bytes]:

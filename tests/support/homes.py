@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from launcher.consent import notice
 from launcher.home import files
@@ -65,9 +67,23 @@ class Home:
             files.create(str(path), session.to_bytes(record), modified=time.time() - age)
         return [record["id"] for record in records]
 
+    def postpone(self) -> None:
+        """Leave it as if a delivery had failed: the next attempt is in an hour."""
+        (self.telemetry / ".next-attempt").touch()
+        os.utime(self.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+
     def sessions(self) -> list[Path]:
         """The sessions waiting to be sent."""
         return sorted(self.telemetry.glob("session-*.json"))
+
+    def oldest_first(self) -> list[Path]:
+        """The same, in the order in which they were stored."""
+        return sorted(self.sessions(), key=lambda path: path.stat().st_mtime)
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """The receipts of the sessions that were sent, or put aside."""
+        path = self.telemetry / "receipts.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def payloads(self) -> list[Path]:
         """The payloads that chef-run left."""
