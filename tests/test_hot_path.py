@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,62 +16,8 @@ from tests.support.homes import Home
 from tests.support.programs import INSTALLED, ISOLATED, MAIN, Launcher, Program
 from tests.support.tracing import strace
 
+SPY = Path(__file__).parent / "support" / "spy.py"
 ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
-
-# Runs the launcher as the packages start it, or as pip's script does, and notes what it does: the modules that are
-# loaded and the files that have been opened when the first process is started, and in the end; and each new process.
-SPY = """
-import sys
-report, how, program = sys.argv[1:4]
-main, seen = None, {"opened": [], "opened_later": [], "started": [], "at_first": None}
-
-def modules():
-    return sorted(sys.modules)
-
-def note():
-    import json, posix
-    if posix.getpid() == main:
-        with open(report, "w") as file:
-            json.dump(seen, file)
-
-def watch(event, arguments):
-    if main is None:
-        return
-    if event == "open" and isinstance(arguments[0], (str, bytes)):
-        name = arguments[0]
-        when = "opened_later" if seen["at_first"] else "opened"
-        seen[when].append(name if isinstance(name, str) else name.decode())
-    if event in ("os.fork", "os.exec", "os.posix_spawn", "_posixsubprocess.fork_exec"):
-        seen["at_first"] = seen["at_first"] or modules()
-        seen["started"].append(event)
-        if event == "os.exec":
-            note()
-
-def run(arguments):
-    global main
-    import posix
-    leave = posix._exit
-
-    def leaving(code):
-        if posix.getpid() == main:
-            seen["at_end"] = modules()
-            note()
-        leave(code)
-
-    posix._exit = leaving
-    if "os" in sys.modules:
-        sys.modules["os"]._exit = leaving
-    with open(program) as file:
-        code = compile(file.read(), program, "exec")
-    before = set(sys.modules)
-    seen["before"] = sorted(before)
-    del sys.argv[:3]
-    main = posix.getpid()
-    exec(code, {"__name__": "__main__", "__package__": "", "__file__": program, "__spec__": None})
-
-sys.addaudithook(watch)
-run(sys.argv)
-"""
 
 # Loaded when chef-run is started, beyond what a bare interpreter has; that may have the last ones in it
 # already.
@@ -98,13 +45,11 @@ NEVER = {"typer", "rich", "urllib3", "fastjsonschema", "ssl", "socket", "tomlkit
 
 
 def watched(
-    home: Home, tmp_path: Path, *arguments: str, python: tuple[str, ...] = ("-I", "-S"), main: Path = MAIN
+    home: Home, tmp_path: Path, *arguments: str, python: Sequence[str] = ISOLATED, program: Path = MAIN
 ) -> dict[str, Any]:
     """What a run did, with `new` and `new_at_end`: the modules that it has loaded by its first process, and its end."""
-    spy, report = tmp_path / "spy.py", tmp_path / "report"
-    spy.write_text(SPY)
-    program = main if python else INSTALLED
-    command = [sys.executable, *python, str(spy), str(report), "spy", str(program), "exec", *arguments]
+    report = tmp_path / "report"
+    command = [*python, str(SPY), str(report), str(program), "exec", *arguments]
     subprocess.run(command, env=home.env, check=True, capture_output=True)
     seen: dict[str, Any] = json.loads(report.read_text())
     seen["new"] = set(seen["at_first"]) - set(seen["before"])
@@ -197,7 +142,7 @@ def started(home: Home, tmp_path: Path) -> int:
 
 
 def test_pips_script_does_without_the_management_commands(used: Home, tmp_path: Path) -> None:
-    seen = watched(used, tmp_path, *ARGUMENTS, python=())
+    seen = watched(used, tmp_path, *ARGUMENTS, python=[sys.executable], program=INSTALLED)
     assert not NEVER & set(seen["at_end"])
     assert {name for name in seen["new"] if name.startswith("launcher")} == OURS
     assert len(used.sessions()) == 2
