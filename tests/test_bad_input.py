@@ -69,13 +69,18 @@ def test_a_missing_chef_run_is_explained(launcher: Launcher) -> None:
     assert launcher.status()["chef_run"]["problem"].startswith("cannot find chef-run: ")
 
 
+@pytest.mark.parametrize(
+    "rubbish_text",
+    [b"", b"{", b"\xff\x00", b"[" * 60000, b'{"schema": 1}', b"x" * 70000],
+    ids=["empty", "torn", "no UTF-8", "deep", "incomplete", "too large"],
+)
 def test_a_session_file_full_of_rubbish_is_put_aside_once(
-    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector, rubbish_text: bytes
 ) -> None:
     launcher.exec("web01", "directory", "/tmp/foo")
     good = home.sessions()[0]
     rubbish = home.telemetry / f"session-{ID}.json"
-    for content in (b"", b"{", b"\xff\x00", b"[" * 60000, b'{"schema": 1}', b"x" * 70000):
+    for content in (b"an earlier one of the same name", rubbish_text):
         rubbish.write_bytes(content)
         assert launcher.status()["unreadable"] == 1
         flushed = launcher.run("flush")

@@ -145,9 +145,9 @@ def test_a_dry_run_of_a_run_that_is_opted_out_shows_no_record(used: Home, launch
     assert "hostname_sha256" not in text.partition("The requests")[0]
 
 
-def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher) -> None:
-    for command in ("status", "show", "dry-run"):
-        assert b"\x1b" not in launcher.run(command).stdout
+@pytest.mark.parametrize("command", ["status", "show", "dry-run"])
+def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher, command: str) -> None:
+    assert b"\x1b" not in launcher.run(command).stdout
 
 
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["show"], ["dry-run", "web01", "a", "b"]])

@@ -95,16 +95,16 @@ def test_it_works_in_a_login_shell(home: Home, shell: str) -> None:
     assert says(home, shell, "chef-run x", "-l") == "depth=1 1: x\n"
 
 
-def test_it_works_beside_the_shell_init_of_chef(home: Home, shell: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", ["{ours}{chefs}", "{chefs}{ours}"])
+def test_it_works_beside_the_shell_init_of_chef(home: Home, shell: str, tmp_path: Path, order: str) -> None:
     (tmp_path / "chefs").mkdir()
     start_up = home.path / START_UP_FILES[shell]
     if shell == "fish":
         chefs = f"set -gx PATH {tmp_path / 'chefs'} $PATH\nset -gx GEM_ROOT /gems\n"
     else:
         chefs = f"export PATH='{tmp_path / 'chefs'}':$PATH\nexport GEM_ROOT=/gems\n"
-    for text in (start_up.read_text() + chefs, chefs + start_up.read_text()):
-        start_up.write_text(text)
-        assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
+    start_up.write_text(order.format(ours=start_up.read_text(), chefs=chefs))
+    assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
 
 
 def test_evaluating_it_twice_is_as_once(home: Home, shell: str, launcher: Launcher) -> None:
@@ -197,18 +197,21 @@ def test_the_text_for_powershell_quotes_as_powershell_does(tmp_path: Path, home:
     assert done.stdout.count(quoted) == 2
 
 
-def test_a_shell_that_it_has_no_text_for_is_not_understood(launcher: Launcher) -> None:
+def test_each_shell_that_can_be_named_has_its_text() -> None:
     assert {shell.value for shell in Shell} == set(SHELLS)
-    for arguments in ([], ["ksh"], ["bash", "zsh"]):
-        done = launcher.run("shell-init", *arguments)
-        assert (done.returncode, done.stdout) == (2, b"")
 
 
-def test_without_a_standard_output_nothing_is_wrong_but_that(launcher: Launcher) -> None:
-    for command in ("shell-init bash", "status", "disable"):
-        closed = ["sh", "-c", f"exec '{launcher.path}' {command} >&-"]
-        done = subprocess.run(closed, env=launcher.env, stderr=subprocess.PIPE, check=False)
-        assert (done.returncode, done.stderr) == (0, b""), command
+@pytest.mark.parametrize("arguments", [[], ["ksh"], ["bash", "zsh"]])
+def test_a_shell_that_it_has_no_text_for_is_not_understood(launcher: Launcher, arguments: list[str]) -> None:
+    done = launcher.run("shell-init", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize("command", ["shell-init bash", "status", "disable"])
+def test_without_a_standard_output_nothing_is_wrong_but_that(launcher: Launcher, command: str) -> None:
+    closed = ["sh", "-c", f"exec '{launcher.path}' {command} >&-"]
+    done = subprocess.run(closed, env=launcher.env, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_output_that_cannot_be_written_is_one_line(launcher: Launcher) -> None:

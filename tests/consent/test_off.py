@@ -74,14 +74,14 @@ def test_a_named_config_that_is_a_pipe_is_left_for_chef_run_to_read(
     assert_off(home, launcher, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
 
 
-def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program) -> None:
+@pytest.mark.parametrize("value", [None, "", "relative", "{home}/missing", "/dev/null"])
+def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program, value: str | None) -> None:
     chef_run.path.write_text(TELLS_ITS_ID)
-    for value in (None, "", "relative", str(home.path / "missing"), "/dev/null"):
-        if value is None:
-            del home.env["HOME"]
-        else:
-            home.env["HOME"] = value
-        assert_off(home, launcher, "web01", "a", "b")
+    if value is None:
+        del home.env["HOME"]
+    else:
+        home.env["HOME"] = value.format(home=home.path)
+    assert_off(home, launcher, "web01", "a", "b")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")

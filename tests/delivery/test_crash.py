@@ -135,20 +135,20 @@ def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the
 
 
 @pytest.mark.parametrize("call", ["fchmod", "write", "rename", "setsid", "chdir", "dup2", "execve"])
+@pytest.mark.parametrize("number", [1, 2])
 def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing(
-    stocked: Home, launcher: Launcher, plain_collector: Collector, call: str
+    stocked: Home, launcher: Launcher, plain_collector: Collector, call: str, number: int
 ) -> None:
     """All of their processes are traced: whichever makes the call for the so-many-th time is killed."""
-    for number in (1, 2):
-        stored = waiting_ids(stocked)
-        tracing = strace("-f", *killing(call, number))
-        subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=False)
-        wait_for_no_sender(stocked)
-        assert stored <= waiting_ids(stocked) | set(arrived(plain_collector))
-        (stocked.telemetry / ".next-attempt").unlink(missing_ok=True)
-        assert launcher.exec("web04", "a", "b").returncode == 0
-        wait_for_no_sender(stocked)
-        assert stored <= set(arrived(plain_collector))
+    stored = waiting_ids(stocked)
+    tracing = strace("-f", *killing(call, number))
+    subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=False)
+    wait_for_no_sender(stocked)
+    assert stored <= waiting_ids(stocked) | set(arrived(plain_collector))
+    (stocked.telemetry / ".next-attempt").unlink(missing_ok=True)
+    assert launcher.exec("web04", "a", "b").returncode == 0
+    wait_for_no_sender(stocked)
+    assert stored <= set(arrived(plain_collector))
 
 
 def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_else(

@@ -100,10 +100,10 @@ def test_the_format_chef_carries_one_session_a_request() -> None:
         encode.encode([record(), record()], "chef", DAY)
 
 
-def test_encoding_is_pure() -> None:
+@pytest.mark.parametrize("format", encode.FORMATS)
+def test_encoding_is_pure(format: str) -> None:
     each = record("web01")
-    for format in encode.FORMATS:
-        assert encode.encode([each], format, DAY) == encode.encode([json.loads(json.dumps(each))], format, DAY)
+    assert encode.encode([each], format, DAY) == encode.encode([json.loads(json.dumps(each))], format, DAY)
 
 
 def test_one_request_delivers_all_that_waits_and_each_session_has_its_receipt(

@@ -69,17 +69,17 @@ def test_a_ca_file_of_no_use_is_named_and_nothing_is_sent(
     assert len(stocked.sessions()) == 2
 
 
+@pytest.mark.parametrize(("name", "days"), [("example.org", 1), ("127.0.0.1", -1)], ids=["name", "time"])
 def test_a_certificate_of_another_name_or_time_gets_nothing(
-    stocked: Home, launcher: Launcher, authority: trustme.CA, collector: Collector
+    stocked: Home, launcher: Launcher, authority: trustme.CA, collector: Collector, name: str, days: int
 ) -> None:
-    yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
-    for certificate in (authority.issue_cert("example.org"), authority.issue_cert("127.0.0.1", not_after=yesterday)):
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        certificate.configure_cert(tls)
-        with Collector(tls) as server:
-            stocked.env["CHEF_TELEMETRY_ENDPOINT"] = server.url
-            assert b"no secure connection" in launcher.run("flush").stderr
-            assert server.requests == []
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(name, not_after=until).configure_cert(tls)
+    with Collector(tls) as server:
+        stocked.env["CHEF_TELEMETRY_ENDPOINT"] = server.url
+        assert b"no secure connection" in launcher.run("flush").stderr
+        assert server.requests == []
     assert len(stocked.sessions()) == 2
 
 

@@ -176,13 +176,17 @@ def test_the_protocol_is_that_of_the_url_else_of_the_option_else_of_the_configur
     assert read("a?backend=winrm", *RESOURCE, default_protocol="9") == []
 
 
+@pytest.mark.parametrize("option", ["-i", "--config", "-c"])
+def test_a_file_that_an_option_names_has_to_be_there(tmp_path: Path, option: str) -> None:
+    (tmp_path / "there").touch()
+    assert read(option, str(tmp_path / "there"), "web01", *RESOURCE) == hosts("web01")
+    assert read(option, str(tmp_path / "missing"), "web01", *RESOURCE) == []
+    assert read(option, "\0", "web01", *RESOURCE) == []
+
+
 def test_files_that_chef_run_needs_decide_whether_it_runs(tmp_path: Path) -> None:
     there, missing = tmp_path / "there", str(tmp_path / "missing")
     there.write_text("")
-    for arguments in (["-i"], ["--config"], ["-c"]):
-        assert read(*arguments, str(there), "web01", *RESOURCE) == hosts("web01")
-        assert read(*arguments, missing, "web01", *RESOURCE) == []
-        assert read(*arguments, "\0", "web01", *RESOURCE) == []
     # A folder is readable, and there; only what is loaded has to be a file.
     assert read("-i", str(tmp_path), "--config", str(tmp_path), "web01", *RESOURCE) == hosts("web01")
     assert read("-c", str(tmp_path), "web01", *RESOURCE) == []

@@ -140,11 +140,11 @@ def test_a_payload_that_chef_run_has_written_by_the_time_we_look_is_not_taken_fo
     assert payload.before(str(tmp_path), STARTED) == frozenset()
 
 
-def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: Path) -> None:
-    for stamp in (STARTED - 7200, STARTED + 7200):
-        path = written(tmp_path, ("web01", "linux"), stamp=stamp)
-        assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
-        assert not path.exists()
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: Path, seconds: int) -> None:
+    path = written(tmp_path, ("web01", "linux"), stamp=STARTED + seconds)
+    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert not path.exists()
 
 
 def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
@@ -238,13 +238,13 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
-    for folder in (tmp_path / "missing", file):
-        assert payload.before(str(folder), STARTED) == frozenset()
-        assert adopt(folder, "web01") == {}
-        assert payload.failures(str(folder), started=STARTED, ended=ENDED) == {}
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    (tmp_path / "file").touch()
+    assert payload.before(str(folder), STARTED) == frozenset()
+    assert adopt(folder, "web01") == {}
+    assert payload.failures(str(folder), started=STARTED, ended=ENDED) == {}
 
 
 def test_errors_txt_of_this_run_is_read_and_kept_and_an_older_one_is_not_believed(tmp_path: Path) -> None:

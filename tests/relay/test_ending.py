@@ -61,16 +61,16 @@ def test_a_core_is_not_dumped_twice(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shell_sees_the_same_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["exit 3", "kill -SEGV $$", "kill -TERM $$", "kill -INT $$", "kill -PIPE $$"])
+def test_a_shell_sees_the_same_end(end: str, tmp_path: Path) -> None:
     """The words of bash about death by a signal included."""
-    for end in ("exit 3", "kill -SEGV $$", "kill -TERM $$", "kill -INT $$", "kill -PIPE $$"):
 
-        def scenario(way: list[str], end: str = end) -> tuple[int, bytes, bytes]:
-            loop = 'ulimit -c 0; "$@"; echo "$?"'
-            status, out, err = outcome(["/bin/bash", "-c", loop, "bash", *way, *sh(end)], cwd=tmp_path)
-            return status, out, re.sub(rb"[0-9]{2,}", b"PID", err)
+    def scenario(way: list[str]) -> tuple[int, bytes, bytes]:
+        loop = 'ulimit -c 0; "$@"; echo "$?"'
+        status, out, err = outcome(["/bin/bash", "-c", loop, "bash", *way, *sh(end)], cwd=tmp_path)
+        return status, out, re.sub(rb"[0-9]{2,}", b"PID", err)
 
-        assert_same(scenario)
+    assert_same(scenario)
 
 
 def test_a_program_that_cannot_be_executed_is_named_in_one_line(tmp_path: Path) -> None:
