@@ -92,7 +92,7 @@ def test_a_session_file_full_of_rubbish_is_put_aside_once(
     assert len(collector.requests) == 1
 
 
-def test_what_is_not_ours_in_the_folder_is_left_alone_and_blocks_nothing(
+def test_what_is_not_ours_is_left_alone_and_blocks_nothing(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launcher.exec("web01", "directory", "/tmp/foo")
@@ -116,9 +116,10 @@ def test_what_is_not_ours_in_the_folder_is_left_alone_and_blocks_nothing(
 
 
 @pytest.mark.parametrize("content", ["", "not a uuid", "x" * 5000])
-def test_an_installation_id_that_is_none_is_left_alone_and_stands_for_no_installation(
+def test_an_installation_id_that_is_none_is_left_alone(
     home: Home, launcher: Launcher, chef_run: Program, content: str
 ) -> None:
+    """chef-run may know what it is. It stands for no installation."""
     home.use()
     home.installation_id.write_text(content)
     launcher.exec("web01", "directory", "/tmp/foo")
@@ -153,9 +154,7 @@ def test_a_full_disk_is_silent_and_explained(home: Home, launcher: Launcher, che
     assert (report["disk_full"], report["waiting"]) == (True, 1)
 
 
-def test_a_run_against_more_hosts_than_a_session_holds_is_counted(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_run_of_more_hosts_than_a_session_holds_is_counted(home: Home, launcher: Launcher, chef_run: Program) -> None:
     chef_run.path.write_text("#!/bin/sh\nexit 3\n")
     done = launcher.exec(",".join(f"web{number}" for number in range(600)), "directory", "/tmp/foo")
     assert (done.returncode, done.stdout) == (3, b"")

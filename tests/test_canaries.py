@@ -44,9 +44,10 @@ def command_line(chosen: random.Random, canaries: itertools.count[int]) -> list[
     return [*options, target, *recipe]
 
 
-def test_two_hundred_runs_leave_no_canary_in_any_file_or_request_of_ours(
+def test_two_hundred_runs_leave_no_canary_in_what_is_ours(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector
 ) -> None:
+    """Neither in a file nor in a request."""
     chosen, canaries = random.Random(4), itertools.count()
     for _ in range(RUNS // AT_ONCE):
         runs = [launcher.start("exec", *command_line(chosen, canaries)) for _ in range(AT_ONCE)]

@@ -95,7 +95,8 @@ def test_nothing_heavy_is_imported_before_chef_run_runs(
     assert not seen["new"] & HEAVY
 
 
-def test_an_opt_out_reads_no_file_starts_no_process_and_loads_next_to_nothing(used: Home, tmp_path: Path) -> None:
+def test_an_opt_out_reads_no_file_and_starts_no_process(used: Home, tmp_path: Path) -> None:
+    """It loads next to nothing."""
     used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     seen = watched(used, tmp_path, *ARGUMENTS)
     assert seen["started"] == ["os.exec"]

@@ -76,9 +76,8 @@ def test_the_second_run_sends_the_session_of_the_first(
     }
 
 
-def test_the_session_holds_what_the_privacy_page_promises_and_nothing_else(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_session_holds_what_is_promised_and_nothing_else(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """By the privacy page."""
     launcher.exec("root:s3cret@web[01:02],ssh://Win7:2222,winrm://win8", "-p", "ssh", "user", "bob", "action=create")
     (path,) = home.sessions()
     record = json.loads(path.read_text())
@@ -104,9 +103,10 @@ def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launc
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 
 
-def test_nothing_is_created_in_a_fresh_home_before_chef_run_has_ended(
+def test_in_a_fresh_home_nothing_is_made_before_chef_run_ends(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
+    """chef-run sets itself up only where its folder is not there."""
     chef_run.path.write_text('#!/bin/sh\nls -A "$HOME"\n')
     assert launcher.exec("web01", "a", "b").stdout == b""
     assert len(home.sessions()) == 1
@@ -125,7 +125,7 @@ def test_chef_runs_own_payload_is_adopted(home: Home, launcher: Launcher, chef_r
     assert [target["os"] for target in only_session(home)["targets"]] == ["macos", "aix"]
 
 
-def test_an_operating_system_that_chef_run_does_not_support_is_what_it_says(
+def test_an_unsupported_operating_system_is_what_chef_run_says(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     assert launcher.exec("freebsd1", "directory", "/tmp/foo").returncode == 1
@@ -197,7 +197,7 @@ def test_the_exit_code_is_chef_runs(launcher: Launcher, chef_run: Program, code:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGSEGV])
-def test_a_chef_run_that_dies_of_a_signal_makes_the_launcher_die_of_it(
+def test_the_launcher_dies_of_the_signal_that_chef_run_died_of(
     home: Home, launcher: Launcher, chef_run: Program, number: signal.Signals
 ) -> None:
     chef_run.path.write_text(f"#!/bin/sh\nkill -{int(number)} $$\n")
@@ -219,9 +219,8 @@ def test_ctrl_c_in_a_terminal_ends_the_run_as_it_ends_chef_run(
     assert len(home.sessions()) == 1
 
 
-def test_a_terminal_hung_up_at_the_end_of_the_output_changes_neither_the_exit_code_nor_the_record(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_terminal_hung_up_at_the_end_changes_nothing(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """Neither the exit code nor the record."""
     chef_run.path.write_text("#!/bin/sh\necho done\nexit 7\n")
     for _ in range(10):
         terminal = launcher.on_a_terminal("exec", "web01", "a", "b")
@@ -246,7 +245,7 @@ def test_python_starts_it_too(home: Home, chef_run: Program, start: list[str]) -
     assert len(home.sessions()) == 1
 
 
-def test_chef_run_gets_the_callers_environment_and_one_variable_more(
+def test_chef_run_gets_the_callers_environment_plus_one_variable(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     chef_run.path.unlink()
@@ -276,7 +275,7 @@ def test_fifty_runs_at_once_lose_nothing(
     assert len(arrived) == len(collector.requests) == 50
 
 
-def test_a_caller_that_ignores_the_end_of_its_children_changes_nothing(
+def test_a_caller_that_ignores_its_childrens_end_changes_nothing(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector
 ) -> None:
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")

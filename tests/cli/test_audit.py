@@ -52,7 +52,7 @@ def used(home: Home, chef_run: Program) -> Home:
 
 
 @pytest.mark.parametrize("way", ["dry-run", "the variable", "the variable, by a symlink"])
-def test_a_dry_run_writes_nothing_starts_nothing_and_opens_no_socket(
+def test_a_dry_run_writes_and_starts_nothing_and_opens_no_socket(
     used: Home, launcher: Launcher, collector: Collector, tmp_path: Path, way: str
 ) -> None:
     command = [str(launcher.path), "dry-run"]
@@ -76,7 +76,7 @@ def test_a_dry_run_writes_nothing_starts_nothing_and_opens_no_socket(
 
 
 @pytest.mark.parametrize("command", [["status"], ["show"], ["show", "--wire"], ["explain-hash", "a"], ["doctor"]])
-def test_who_only_looks_writes_nothing_and_opens_no_socket_either(
+def test_who_only_looks_writes_nothing_and_opens_no_socket(
     used: Home, launcher: Launcher, tmp_path: Path, command: list[str]
 ) -> None:
     (used.path / ".bashrc").write_text("alias chef-run='chef-run-launcher exec'\n")
@@ -143,7 +143,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize(("does", "seen"), BREAKS.values(), ids=BREAKS.keys())
-def test_verify_off_fails_where_the_launcher_does_what_it_must_not(
+def test_verify_off_fails_where_the_launcher_does_too_much(
     used: Home, tmp_path: Path, does: str, seen: str | None
 ) -> None:
     broken = tmp_path / "broken" / "launcher"
@@ -175,9 +175,10 @@ def test_verify_off_without_a_chef_run_verifies_nothing(used: Home, launcher: La
     assert b"nothing was verified: CHEF_RUN_LAUNCHER_REAL names /nonexistent, which does not exist" in done.stderr
 
 
-def test_seen_from_outside_a_run_that_is_off_does_nothing_but_become_chef_run(
+def test_a_run_that_is_off_does_nothing_but_become_chef_run(
     used: Home, launcher: Launcher, chef_run: Program, tmp_path: Path
 ) -> None:
+    """As seen from outside, by strace."""
     chef_run.path.unlink()
     chef_run.path.symlink_to("/bin/true")
     used.env["CHEF_TELEMETRY_OPT_OUT"] = ""

@@ -151,9 +151,8 @@ def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher, c
 
 
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["show"], ["dry-run", "web01", "a", "b"]])
-def test_a_home_whose_name_is_not_utf_8_and_looks_like_markup_is_shown(
-    used: Home, launcher: Launcher, command: list[str]
-) -> None:
+def test_a_home_with_a_name_that_is_no_utf_8_is_shown(used: Home, launcher: Launcher, command: list[str]) -> None:
+    """It looks like markup as well, which rich would interpret."""
     odd = os.fsencode(used.path) + b"[bold]\xff"
     os.rename(used.path, odd)
     used.env["HOME"] = os.fsdecode(odd)
@@ -178,7 +177,7 @@ def test_shells_can_complete_its_commands(home: Home, launcher: Launcher, shell:
     assert b"status" in launcher.run().stdout
 
 
-def test_no_color_is_respected_and_there_is_none_without_a_terminal(used: Home, launcher: Launcher) -> None:
+def test_no_color_is_respected_and_a_pipe_gets_none(used: Home, launcher: Launcher) -> None:
     def colours(text: str) -> list[str]:
         return re.findall(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", text)
 

@@ -66,7 +66,8 @@ def says(home: Home, shell: str, line: str, *options: str) -> str:
     return done.stdout
 
 
-def test_the_launcher_runs_the_real_chef_run_with_the_arguments_as_they_are(home: Home, shell: str) -> None:
+def test_the_real_chef_run_gets_the_arguments_as_they_are(home: Home, shell: str) -> None:
+    """It is the launcher that runs it."""
     status = "$status" if shell == "fish" else "$?"
     said = says(home, shell, f"chef-run 'web01' 'two words' '$x' '' -- -p ; echo {status}")
     assert said == "depth=1 6: web01 two words $x  -- -p\n7\n"
@@ -80,7 +81,7 @@ def test_the_original_can_still_be_reached(home: Home, shell: str) -> None:
     assert home.sessions() == []
 
 
-def test_a_launcher_that_is_the_chef_run_of_the_path_besides_makes_no_loop(
+def test_a_launcher_that_is_chef_run_on_path_too_makes_no_loop(
     home: Home, shell: str, tmp_path: Path, launcher: Launcher
 ) -> None:
     (tmp_path / "front").mkdir()

@@ -51,7 +51,7 @@ def test_what_is_recorded_of_a_host(
     assert targets(home) == recorded
 
 
-def test_a_salted_sum_is_the_same_for_the_same_host_and_for_nobody_else(
+def test_a_salted_hash_is_the_same_for_the_same_host_alone(
     home: Home, launcher: Launcher, chef_run: Program, key: Path
 ) -> None:
     home.use('[telemetry]\nhosts = "salted"\n')
@@ -65,7 +65,7 @@ def test_a_salted_sum_is_the_same_for_the_same_host_and_for_nobody_else(
     assert len(key.read_bytes()) == 32
 
 
-def test_the_key_never_leaves_and_is_used_no_more_than_is_asked_for(
+def test_the_key_never_leaves_and_is_used_only_when_asked_for(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, key: Path
 ) -> None:
     home.use('[telemetry]\nhosts = "salted"\n')
@@ -103,9 +103,10 @@ def test_the_system_policy_can_only_tighten(
 
 
 @pytest.mark.parametrize("hosts", ["salted", "count", "off"])
-def test_what_was_stored_before_it_was_tightened_leaves_no_looser_than_is_allowed_now(
+def test_what_was_stored_leaves_no_looser_than_is_allowed_now(
     home: Home, launcher: Launcher, plain_collector: Collector, hosts: str
 ) -> None:
+    """Whatever was allowed when it was stored."""
     home.has_waiting("web01")
     home.config.write_text(f'[telemetry]\nhosts = "{hosts}"\n')
     hosts_key.ensure(home.layout)
@@ -135,9 +136,10 @@ def test_what_was_salted_when_it_was_stored_leaves_so(
     assert after == salted
 
 
-def test_the_endpoint_that_the_system_policy_pins_is_used_whatever_else_is_said(
+def test_the_endpoint_that_the_system_policy_pins_is_used(
     home: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
+    """Whatever config.toml and the environment say."""
     home.has_waiting("web01")
     home.config.write_text('[telemetry]\nendpoint = "http://127.0.0.1:1"\ndev = true\n')
     pinned = system_policy(f'endpoint = "{plain_collector.url}"')
@@ -169,9 +171,7 @@ def test_a_dry_run_shows_what_would_be_recorded_of_a_host(home: Home, launcher: 
     wait_for_no_sender(home)
 
 
-def test_status_says_on_which_line_it_is_turned_off_and_what_is_recorded_of_hosts(
-    home: Home, launcher: Launcher
-) -> None:
+def test_status_says_which_lines_turn_it_off_and_limit_hosts(home: Home, launcher: Launcher) -> None:
     home.use('# mine\n[telemetry]\nhosts = "count"\nenabled = false\n')
     text = "".join(launcher.run("status").stdout.decode().split())  # lines are folded anywhere
     assert f"*config[telemetry]enabledisfalse({home.config}:4)" in text

@@ -66,9 +66,10 @@ def test_off_by_a_config_file_that_the_command_line_names(
     assert_off(home, launcher, "web01", "a", "b", *spelling.format(named).split())
 
 
-def test_a_named_config_that_is_a_pipe_is_left_for_chef_run_to_read(
+def test_a_named_config_that_is_a_pipe_is_left_to_chef_run(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
+    """It can be read once, and chef-run is to have what stands in it."""
     chef_run.path.write_text(TELLS_ITS_ID)
     os.mkfifo(tmp_path / "named.toml")
     assert_off(home, launcher, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
@@ -130,9 +131,8 @@ def test_a_system_policy_that_may_not_be_looked_at_counts_as_off(
     assert "cannot be read (Permission denied)" in report["reason"]
 
 
-def test_a_system_policy_that_others_can_write_does_not_count_and_status_says_so(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_policy_that_others_can_write_does_not_count(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """`status` says so."""
     mounts = system_policy("enabled = false", mode=0o666)
     run_with(mounts, launcher.path, "exec", "web01", "directory", "/tmp/foo", env=home.env)
     assert len(home.sessions()) == 1
@@ -156,7 +156,7 @@ def test_off_where_the_telemetry_folder_is_no_folder(
 
 
 @pytest.mark.parametrize("variables", ENVIRONMENTS)
-def test_the_opt_out_of_one_run_neither_sends_nor_removes_earlier_sessions(
+def test_an_opt_out_neither_sends_nor_removes_earlier_sessions(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector, variables: dict[str, str]
 ) -> None:
     launcher.exec("web01", "directory", "/tmp/foo")
@@ -172,9 +172,10 @@ def test_the_opt_out_of_one_run_neither_sends_nor_removes_earlier_sessions(
     assert kept[0].stem.removeprefix("session-").encode() in request.body
 
 
-def test_telemetry_disabled_for_good_drops_earlier_sessions_unsent(
+def test_telemetry_disabled_drops_earlier_sessions_unsent(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector
 ) -> None:
+    """For good, that is: by config.toml."""
     launcher.exec("web01", "directory", "/tmp/foo")
     home.config.write_text("[telemetry]\nenabled = false\n")
     assert launcher.exec("web01", "directory", "/tmp/foo").returncode == 0

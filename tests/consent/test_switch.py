@@ -50,7 +50,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES.keys())
-def test_disable_changes_one_word_of_config_toml_and_enable_takes_it_back(
+def test_disable_changes_one_word_and_enable_takes_it_back(
     stocked: Home, launcher: Launcher, before: str, after: str
 ) -> None:
     stocked.config.write_bytes(before.encode())
@@ -76,9 +76,7 @@ def test_disable_changes_one_word_of_config_toml_and_enable_takes_it_back(
     ),
     st.booleans(),
 )
-def test_whatever_stands_in_config_toml_nothing_else_comes_to_mean_anything_else(
-    tables: dict[str, dict[str, object]], enabled: bool
-) -> None:
+def test_the_switch_changes_the_meaning_of_nothing_else(tables: dict[str, dict[str, object]], enabled: bool) -> None:
     old = tomlkit.dumps(tables).encode()
     said = toml.parse(switch._with_enabled(old, enabled))
     switches = {key: said.get("telemetry", {}).pop(key, enabled) for key in ("enabled", "enable")}
@@ -115,9 +113,8 @@ def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Lau
     assert b"It stays off all the same: CHEF_TELEMETRY_OPT_OUT: set." in done.stdout
 
 
-def test_the_mode_of_config_toml_stays_and_a_symlink_is_written_through(
-    stocked: Home, launcher: Launcher, tmp_path: Path
-) -> None:
+def test_config_tomls_mode_stays_and_a_symlink_is_followed(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
+    """Many keep such files elsewhere, with their other settings."""
     dotfiles = tmp_path / "dotfiles.toml"
     stocked.config.rename(dotfiles)
     dotfiles.chmod(0o640)
@@ -159,7 +156,7 @@ def test_enable_in_a_fresh_home_leaves_nothing(home: Home, launcher: Launcher) -
     ids=["torn", "no UTF-8", "no table", "newer TOML", "huge"],
 )
 @pytest.mark.parametrize("command", ["enable", "disable"])
-def test_a_config_toml_that_cannot_be_changed_is_left_alone_and_named(
+def test_a_config_toml_that_cannot_be_changed_is_left_and_named(
     stocked: Home, launcher: Launcher, content: bytes, explanation: str, command: str
 ) -> None:
     stocked.config.write_bytes(content)
@@ -217,7 +214,7 @@ def test_purge_deletes_nothing_where_there_is_nobody_to_ask(stocked: Home, launc
 
 
 @pytest.mark.parametrize("command", [["disable"], ["enable"], ["purge", "--yes"]])
-def test_where_there_is_no_home_nothing_is_changed_and_that_is_said(launcher: Launcher, command: list[str]) -> None:
+def test_without_a_home_nothing_is_changed_and_that_is_said(launcher: Launcher, command: list[str]) -> None:
     del launcher.env["HOME"]
     done = launcher.run(*command)
     assert (done.returncode, done.stdout) == (1, b"")
@@ -263,7 +260,7 @@ def test_explain_hash_shows_what_is_recorded_here_and_no_more(stocked: Home, lau
     assert shown == {"hosts": level, "hostname_sha256": [each for each in recorded if each]}
 
 
-def test_a_run_that_is_under_way_when_telemetry_is_disabled_is_not_recorded(
+def test_a_run_during_which_telemetry_is_disabled_is_not_kept(
     stocked: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     chef_run.path.write_text("#!/bin/sh\necho; read go\n")

@@ -124,5 +124,5 @@ def test_the_message_about_a_broken_file_quotes_nothing_of_it(data: bytes) -> No
         ("", None),
     ],
 )
-def test_the_line_on_which_a_key_stands_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
+def test_the_line_of_a_key_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
     assert toml.line_of(text, "telemetry", "enabled") == line

@@ -65,9 +65,8 @@ def the_next_run_delivers(home: Home) -> None:
 
 
 @pytest.mark.parametrize("call", ["openat", "write", "fsync", "unlink", "connect", "sendto", "recvfrom"])
-def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_under_way(
-    home: Home, plain_collector: Collector, call: str
-) -> None:
+def test_a_sender_killed_at_any_call_loses_nothing(home: Home, plain_collector: Collector, call: str) -> None:
+    """At most what was under way is sent twice."""
     for number in range(1, AT_MOST):
         plain_collector.requests.clear()
         ids = home.has_waiting("web01", "web02")
@@ -88,7 +87,7 @@ def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_
 
 @pytest.mark.parametrize("call", ["mkdir", "rename", "fadvise64", "fchmod"])
 @pytest.mark.parametrize("status", [404, 503])
-def test_a_sender_killed_while_it_puts_aside_or_postpones_loses_nothing(
+def test_a_sender_killed_as_it_puts_aside_or_waits_loses_nothing(
     home: Home, plain_collector: Collector, status: int, call: str
 ) -> None:
     for number in range(1, AT_MOST):
@@ -109,9 +108,10 @@ def test_a_sender_killed_while_it_puts_aside_or_postpones_loses_nothing(
 
 
 @pytest.mark.parametrize("call", ["write", "mkdir", "fchmod", "fadvise64", "fsync", "link", "unlink", "rename"])
-def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the_next_run_works(
+def test_a_launcher_killed_at_any_write_leaves_whole_sessions(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, call: str
 ) -> None:
+    """And nothing that stops the next run."""
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")
     for number in range(1, AT_MOST):
         shutil.rmtree(home.workstation, ignore_errors=True)
@@ -136,7 +136,7 @@ def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the
 
 @pytest.mark.parametrize("call", ["fchmod", "write", "rename", "setsid", "chdir", "dup2", "execve"])
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing(
+def test_a_launcher_killed_as_it_starts_a_sender_loses_nothing(
     stocked: Home, launcher: Launcher, plain_collector: Collector, call: str, number: int
 ) -> None:
     """All of their processes are traced: whichever makes the call for the so-many-th time is killed."""
@@ -151,9 +151,10 @@ def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing
     assert stored <= set(arrived(plain_collector))
 
 
-def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_else(
+def test_a_stop_while_a_sender_is_started_stops_the_run_alone(
     stocked: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
 ) -> None:
+    """The sender does its work: nobody would continue it."""
     chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
     slowly = strace("-DD", "-f", "-e", "trace=rename", "-e", "inject=rename:delay_enter=300000:when=1")
     run = subprocess.Popen(

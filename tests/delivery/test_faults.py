@@ -164,7 +164,7 @@ def troubled(all_troubled: dict[str, Troubled | BaseException], name: str) -> Tr
     raise run
 
 
-def test_a_run_neither_waits_for_a_sender_in_trouble_nor_shows_it(troubled: Troubled) -> None:
+def test_a_run_neither_awaits_a_sender_in_trouble_nor_shows_it(troubled: Troubled) -> None:
     assert troubled.ended == EXPECTED
     assert troubled.seconds < troubled.seconds_undisturbed + NOTICEABLE
 
@@ -177,7 +177,8 @@ def test_a_sender_in_trouble_holds_nothing_of_the_callers(troubled: Troubled) ->
     assert troubled.nice == 19
 
 
-def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(troubled: Troubled, name: str) -> None:
+def test_a_sender_in_trouble_ends_in_time_and_keeps_the_sessions(troubled: Troubled, name: str) -> None:
+    """It says why."""
     wait_for_no_sender(troubled.home)
     assert time.monotonic() - troubled.started < sender.LIFETIME + NOTICEABLE
     assert len(troubled.home.sessions()) == 4
@@ -199,7 +200,7 @@ def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(tr
     ],
     ids=["refused", "reset", "cut", "404", "429", "500", "503", "html", "302"],
 )
-def test_an_answer_that_helps_nobody_changes_nothing_of_a_run_and_loses_nothing(
+def test_an_answer_of_no_use_changes_no_run_and_loses_nothing(
     stocked: Home, launcher: Launcher, chef_run: Program, serve: Callable[[], AbstractContextManager[str]]
 ) -> None:
     chef_run.path.write_text(OUTPUT)
@@ -232,9 +233,10 @@ def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(stocked: Home) 
     assert (stocked.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
 
 
-def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
+def test_a_sender_whose_time_is_up_says_so_and_is_no_failure(
     stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
+    """It has sent something: what failed before counts no more."""
     plain_collector.otherwise = lambda request: Answer(delay=0.4)
     stocked.has_waiting(*(f"db{number}" for number in range(8)))
     (stocked.telemetry / ".next-attempt").write_text("5 interrupted\n")

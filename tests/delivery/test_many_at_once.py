@@ -21,9 +21,10 @@ ANSWERS = {
 }
 
 
-def test_every_session_arrives_and_twice_only_where_the_server_could_not_say_that_it_had_it(
+def test_every_session_arrives_and_twice_only_where_it_must(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector
 ) -> None:
+    """Where the server had it, and its answer was lost."""
     chance = random.Random(5)
     history: dict[str, list[str]] = defaultdict(list)
 

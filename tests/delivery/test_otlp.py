@@ -85,7 +85,7 @@ def test_it_says_who_sends_and_on_which_day_and_no_more() -> None:
     assert log.observed_time_unix_nano == 1795478400 * 10**9
 
 
-def test_a_request_carries_a_hundred_sessions_and_fewer_where_they_are_large() -> None:
+def test_a_request_carries_100_sessions_or_fewer_large_ones() -> None:
     small = [record("web01") for _ in range(250)]
     assert [len(batch) for batch in encode.batches(small, "otlp", lambda each: each)] == [100, 100, 50]
     large = [record(*(f"web{number}" for number in range(400))) for _ in range(7)]
@@ -106,7 +106,7 @@ def test_encoding_is_pure(format: str) -> None:
     assert encode.encode([each], format, DAY) == encode.encode([json.loads(json.dumps(each))], format, DAY)
 
 
-def test_one_request_delivers_all_that_waits_and_each_session_has_its_receipt(
+def test_one_request_delivers_all_and_each_session_has_a_receipt(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     stocked.config.write_text(FORMAT)

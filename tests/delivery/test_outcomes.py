@@ -84,7 +84,7 @@ def test_what_the_service_refuses_for_good_is_put_aside(
         (Answer(reset=True), "the connection broke"),
     ],
 )
-def test_every_other_answer_keeps_the_sessions_and_stops_the_attempt(
+def test_any_other_answer_keeps_the_sessions_and_stops_sending(
     stocked: Home, launcher: Launcher, collector: Collector, answer: Answer, says: str
 ) -> None:
     kept = stocked.sessions()
@@ -139,7 +139,7 @@ def test_a_refused_connection_is_explained(stocked: Home, launcher: Launcher) ->
     assert done.stderr == b"chef-run-launcher: not sent: no connection (Connection refused)\n"
 
 
-def test_a_certificate_that_this_machine_does_not_trust_gets_nothing(
+def test_a_certificate_that_is_not_trusted_gets_nothing(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     trustme.CA().cert_pem.write_to_path(stocked.env["SSL_CERT_FILE"])
@@ -165,7 +165,7 @@ def test_a_certificate_that_this_machine_does_not_trust_gets_nothing(
     ],
 )
 @pytest.mark.parametrize("command", ["flush", "status", "dry-run"])
-def test_an_endpoint_that_is_not_safe_is_refused_and_its_secrets_are_not_shown(
+def test_an_unsafe_endpoint_is_refused_and_its_secrets_not_shown(
     stocked: Home, launcher: Launcher, url: str, command: str
 ) -> None:
     stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
@@ -181,7 +181,7 @@ def test_a_wish_that_is_none_is_passed_over(wish: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_the_wish_of_the_server_to_be_left_alone_is_honoured_across_runs(
+def test_the_servers_wish_to_be_left_alone_holds_across_runs(
     stocked: Home, launcher: Launcher, collector: Collector, form: str
 ) -> None:
     wish = "3600" if form == "seconds" else formatdate(time.time() + 3600, usegmt=True)
@@ -212,7 +212,7 @@ def test_a_clock_set_back_does_not_stop_delivery(stocked: Home, launcher: Launch
     collector.wait_for_requests(2)
 
 
-def test_a_sender_that_is_killed_loses_nothing_and_is_not_tried_again_at_once(
+def test_a_killed_sender_loses_nothing_and_is_not_retried_soon(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     collector.answers.append(Answer(silent=True))
@@ -240,9 +240,10 @@ def test_there_is_one_sender_at_a_time(stocked: Home, launcher: Launcher, collec
     os.kill(sender, signal.SIGKILL)
 
 
-def test_turning_telemetry_off_stops_a_delivery_between_two_requests(
+def test_turning_telemetry_off_stops_a_delivery_under_way(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
+    """Between two requests."""
     off = threading.Event()
     collector.answers.append(Answer(after=off))
     launcher.exec("web03", "a", "b")
@@ -253,7 +254,7 @@ def test_turning_telemetry_off_stops_a_delivery_between_two_requests(
     assert len(collector.requests) == 1
 
 
-def test_a_lock_that_is_removed_by_hand_stops_the_sender_that_had_it(
+def test_a_lock_removed_by_hand_stops_the_sender_that_had_it(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     removed = threading.Event()
@@ -269,7 +270,7 @@ def test_a_lock_that_is_removed_by_hand_stops_the_sender_that_had_it(
 
 
 @pytest.mark.parametrize("output", ["/dev/full", "| true"])
-def test_an_output_that_nobody_can_read_is_no_reason_to_stop_sending(
+def test_an_output_that_nobody_reads_stops_no_delivery(
     stocked: Home, launcher: Launcher, collector: Collector, output: str
 ) -> None:
     redirection = f"> {output}" if output.startswith("/") else output
@@ -291,7 +292,7 @@ def test_a_session_that_is_removed_by_hand_is_not_sent(stocked: Home, launcher: 
     assert kept.name == f"session-{request.session_id}.json"
 
 
-def test_a_session_that_was_changed_by_hand_beyond_the_schema_is_never_sent(
+def test_a_session_changed_by_hand_beyond_the_schema_is_not_sent(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     changed, _ = stocked.sessions()

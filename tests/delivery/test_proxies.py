@@ -43,7 +43,7 @@ def says(launcher: Launcher) -> str:
     return done.stderr.decode()
 
 
-def test_https_goes_through_a_tunnel_that_the_proxy_cannot_look_into(
+def test_https_goes_through_a_tunnel_closed_to_the_proxy(
     stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path
 ) -> None:
     shown = launcher.run("show", "--wire").stdout
@@ -70,9 +70,10 @@ def test_user_and_password_of_the_proxy_are_the_proxys_alone(
 
 
 @pytest.mark.parametrize(("user", "status"), [("", 407), ("me:s3cret@", 401)])
-def test_a_proxy_that_does_not_know_us_loses_nothing_and_the_password_is_told_nobody(
+def test_a_proxy_that_refuses_us_loses_nothing(
     stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path, user: str, status: int
 ) -> None:
+    """And the password is told nobody."""
     with tinyproxy(tmp_path, AUTH) as (port, _):
         stocked.env["HTTPS_PROXY"] = f"http://{user}127.0.0.1:{port}"
         assert f"not sent: the proxy does not connect us (HTTP status {status})" in says(launcher)
@@ -81,7 +82,7 @@ def test_a_proxy_that_does_not_know_us_loses_nothing_and_the_password_is_told_no
     assert b"s3cret" not in (stocked.telemetry / ".next-attempt").read_bytes()
 
 
-def test_without_a_tunnel_a_proxy_is_used_too_and_its_refusal_is_not_taken_for_the_services(
+def test_without_a_tunnel_a_proxys_refusal_is_not_the_services(
     stocked: Home, launcher: Launcher, plain_collector: Collector, tmp_path: Path
 ) -> None:
     with tinyproxy(tmp_path, AUTH) as (port, _):
@@ -142,9 +143,10 @@ def test_ipv6_is_as_good(
         ("http://127.0.0.1:port", "https_proxy is not the URL of an HTTP proxy"),
     ],
 )
-def test_a_proxy_that_is_none_is_explained_in_one_line_and_loses_nothing(
+def test_a_proxy_that_is_none_is_explained_and_loses_nothing(
     stocked: Home, launcher: Launcher, collector: Collector, proxy: str, explanation: str
 ) -> None:
+    """In one line, without its password."""
     stocked.env["HTTPS_PROXY"] = proxy
     said = says(launcher)
     assert explanation in said
@@ -154,6 +156,6 @@ def test_a_proxy_that_is_none_is_explained_in_one_line_and_loses_nothing(
     assert explanation in launcher.status()["last_failure"]["says"]
 
 
-def test_what_a_proxy_answers_to_connect_is_quoted_by_its_number_alone() -> None:
+def test_of_a_proxys_answer_to_connect_only_the_number_is_quoted() -> None:
     error = ProxyError("x", OSError("Tunnel connection failed: 502 <b>s3cret</b>"))
     assert explain(error) == "the proxy does not connect us (HTTP status 502)"

@@ -29,7 +29,7 @@ def fill(home: Home, number: int) -> None:
         os.utime(path, (time.time() - 3600 + each / 10,) * 2)
 
 
-def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(stocked: Home, launcher: Launcher) -> None:
+def test_a_run_drops_the_oldest_of_too_many_and_counts_them(stocked: Home, launcher: Launcher) -> None:
     fill(stocked, spool.MOST)
     stocked.postpone()
     launcher.exec("web03", "a", "b")
@@ -39,7 +39,7 @@ def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(stocked: Ho
     assert launcher.status()["dropped"] == 3
 
 
-def test_what_only_bears_the_name_of_a_session_takes_no_place_of_one(stocked: Home) -> None:
+def test_what_only_has_the_name_of_a_session_takes_no_place(stocked: Home) -> None:
     fill(stocked, spool.MOST - len(stocked.sessions()))
     next_to_go = spool.next_to_go(stocked.layout)
     (stocked.telemetry / "session-00000000-0000-4000-8000-bbbbbbbbbbbb.json").mkdir()
@@ -54,9 +54,10 @@ def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(stocked: Home) 
     assert 0 < left <= spool.EXAMINED - spool.MOST
 
 
-def test_the_sender_holds_the_bounds_exactly_of_what_was_rejected_too(
+def test_the_sender_holds_the_bounds_of_what_was_rejected_too(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
+    """Exactly, and not by and by: it has the time that a run has not."""
     collector.otherwise = lambda request: Answer(status=503)
     fill(stocked, 700)
     rejected = stocked.telemetry / "rejected"
@@ -68,7 +69,7 @@ def test_the_sender_holds_the_bounds_exactly_of_what_was_rejected_too(
     assert launcher.status()["dropped"] == 202 + 100
 
 
-def test_what_a_crash_left_behind_goes_and_what_looks_alike_stays(
+def test_what_a_crash_left_goes_and_what_looks_alike_stays(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     left = stocked.telemetry / ".session-00000000-0000-4000-8000-000000000000.json.123.0badcafe.tmp"
@@ -101,9 +102,10 @@ UNWRITABLE = {
 
 
 @pytest.mark.parametrize("spoil", UNWRITABLE.values(), ids=UNWRITABLE.keys())
-def test_where_its_state_cannot_be_written_nothing_is_sent_and_flush_says_so(
+def test_where_state_cannot_be_written_nothing_is_sent(
     stocked: Home, launcher: Launcher, collector: Collector, spoil: str
 ) -> None:
+    """Or each run would send the same again. `flush` says why."""
     subprocess.run(spoil, shell=True, cwd=stocked.telemetry, check=True)
     assert launcher.exec("web03", "a", "b").stderr == b""
     wait_for_no_sender(stocked)
@@ -126,7 +128,7 @@ done
 """
 
 
-def test_on_a_full_disk_no_sender_is_started_however_often_chef_run_is(
+def test_on_a_full_disk_no_run_starts_a_sender(
     stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path
 ) -> None:
     home = tmp_path / "small"
@@ -141,7 +143,7 @@ def test_on_a_full_disk_no_sender_is_started_however_often_chef_run_is(
     assert collector.requests == []
 
 
-def test_a_disk_that_fills_up_amid_a_delivery_sends_nothing_twice(
+def test_a_disk_that_fills_up_in_a_delivery_sends_nothing_twice(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     # Files may not grow beyond 8 KiB, of which there are 5 left for receipts of some 300 bytes each.
@@ -156,9 +158,10 @@ def test_a_disk_that_fills_up_amid_a_delivery_sends_nothing_twice(
     assert all(receipt is not None for receipt in stocked.receipts())
 
 
-def test_a_session_that_cannot_be_removed_stops_the_delivery_instead_of_being_sent_again_and_again(
+def test_a_session_that_cannot_be_removed_stops_the_delivery(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
+    """It would be sent again and again."""
     oldest = stocked.oldest_first()[0]
     if subprocess.run(["chattr", "+i", str(oldest)], capture_output=True, check=False).returncode:
         pytest.skip("no file can be made immutable here")
@@ -173,7 +176,7 @@ def test_a_session_that_cannot_be_removed_stops_the_delivery_instead_of_being_se
         subprocess.run(["chattr", "-i", str(oldest)], check=True)
 
 
-def test_what_cannot_be_put_aside_keeps_no_other_from_being_sent_and_is_told(
+def test_what_cannot_be_put_aside_stops_no_other_and_is_told(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     (stocked.telemetry / "rejected").write_text("no folder")
@@ -191,7 +194,7 @@ def test_what_cannot_be_put_aside_keeps_no_other_from_being_sent_and_is_told(
 
 
 @pytest.mark.parametrize("umask", ["0777", "0377"])
-def test_a_run_under_a_strange_umask_leaves_nothing_that_stops_delivery(
+def test_a_run_under_a_strange_umask_leaves_what_can_be_sent(
     stocked: Home, launcher: Launcher, collector: Collector, umask: str
 ) -> None:
     command = ["sh", "-c", f'umask {umask}; "$0" exec web03 a b', str(launcher.path)]

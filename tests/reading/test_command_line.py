@@ -123,7 +123,7 @@ def test_a_target_that_chef_run_refuses_gives_no_targets_at_all(given: str) -> N
         ["--password", "--", "-p", "winrm"],
     ],
 )
-def test_an_option_may_be_spelled_in_every_way_that_the_parser_takes(arguments: list[str]) -> None:
+def test_an_option_may_be_spelled_in_every_way_the_parser_takes(arguments: list[str]) -> None:
     assert read(*arguments, "web01", *RESOURCE, access=lambda path, mode: True) == hosts("web01", transport="winrm")
 
 
@@ -157,7 +157,8 @@ def test_no_arguments_and_a_target_alone_leave_no_targets() -> None:
     assert read() == read("--") == read("web01") == read("web01", "a/b/c") == []
 
 
-def test_options_end_at_two_dashes_and_with_posixly_correct_at_the_first_positional() -> None:
+def test_options_end_at_two_dashes_or_at_the_first_positional() -> None:
+    """The latter with POSIXLY_CORRECT."""
     late = ["web01", "service", "nginx", "-p", "winrm"]
     assert read(*late) == hosts("web01", transport="winrm")
     assert read(*late, posixly_correct=True) == []
@@ -165,7 +166,8 @@ def test_options_end_at_two_dashes_and_with_posixly_correct_at_the_first_positio
     assert read("-p", "winrm", "web01", "service", "-h", posixly_correct=True) == hosts("web01", transport="winrm")
 
 
-def test_the_protocol_is_that_of_the_url_else_of_the_option_else_of_the_configuration() -> None:
+def test_the_protocol_is_the_urls_or_the_options_or_the_configs() -> None:
+    """In this order."""
     assert read("ssh://a,b", *RESOURCE, default_protocol="winrm") == [
         *hosts("a"),
         *hosts("b", transport="winrm"),
@@ -195,7 +197,8 @@ def test_files_that_chef_run_needs_decide_whether_it_runs(tmp_path: Path) -> Non
     assert read("web01", missing) == []
 
 
-def test_the_loaded_file_is_the_word_after_the_first_c_wherever_it_stands() -> None:
+def test_the_loaded_file_is_the_word_after_the_first_c() -> None:
+    """Wherever that stands."""
     assert loaded_config(["--user", "-c", "a", "-c", "b"]) == "a"
     assert loaded_config(["--", "--config-path", "a"]) == "a"
     assert loaded_config(["-ca", "--config", "b", "--config-path=c"]) is None
@@ -226,11 +229,11 @@ def test_the_loaded_file_is_the_word_after_the_first_c_wherever_it_stands() -> N
         (["-icf", "--chef-license", "x", "--cookbook-repo-paths=y", "-", "--", "c"], []),
     ],
 )
-def test_every_file_that_could_be_meant_as_configuration_is_found(arguments: list[str], files: list[str]) -> None:
+def test_every_file_that_may_be_meant_as_configuration_is_found(arguments: list[str], files: list[str]) -> None:
     assert config_files(arguments) == files
 
 
-def test_a_target_keeps_two_hashes_and_a_transport_and_nothing_else() -> None:
+def test_a_target_keeps_two_hashes_and_a_transport_and_no_more() -> None:
     (target,) = targets(["ssh://user:secret@Web01:22/path", *RESOURCE])
     assert Target.__slots__ == ("sha1", "sha256", "transport")
     assert not hasattr(target, "__dict__")
@@ -272,7 +275,8 @@ def test_no_command_line_whatever_raises(arguments: list[str], posixly_correct: 
     ],
     ids=lambda arguments: f"{len(arguments)} words of {arguments[0][:8]!r}",
 )
-def test_the_longest_command_line_that_a_system_takes_is_read_in_bounded_time(arguments: list[str]) -> None:
+def test_the_longest_of_command_lines_is_read_in_bounded_time(arguments: list[str]) -> None:
+    """As long as a system takes them."""
     start = time.process_time()
     targets(arguments)
     config_files(arguments)

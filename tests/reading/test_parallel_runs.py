@@ -53,7 +53,8 @@ def run(folder: Path, host: str) -> dict[str, str]:
     return payload.adopt(str(folder), hosts, started=started, ended=ended, earlier=earlier)
 
 
-def test_each_of_many_parallel_runs_adopts_its_own_payload_and_leaves_none_behind(tmp_path: Path) -> None:
+def test_each_of_many_parallel_runs_adopts_its_own_payload(tmp_path: Path) -> None:
+    """And leaves none behind."""
     names = [f"web{number}" for number in range(20)]
     with ThreadPoolExecutor(5) as launchers:
         found = list(launchers.map(lambda name: run(tmp_path, name), names))

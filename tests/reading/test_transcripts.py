@@ -12,7 +12,7 @@ from launcher.reading.output import Observer, findings, platforms
 from tests.support.recordings import Recording
 
 
-def test_a_recorded_run_gives_the_operating_system_of_each_target(recording: Recording, tmp_path: Path) -> None:
+def test_a_recorded_run_gives_each_targets_operating_system(recording: Recording, tmp_path: Path) -> None:
     meta = recording.meta
     protocol = re.search('default_protocol="(.*)"', meta["config"] or "")
     hosts = targets(

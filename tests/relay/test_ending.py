@@ -48,7 +48,7 @@ DEADLY = ["HUP", "INT", "QUIT", "TRAP", "ABRT", "USR1", "KILL", "SEGV", "PIPE", 
 
 
 @pytest.mark.parametrize("name", DEADLY)
-def test_a_child_that_dies_by_a_signal_makes_the_launcher_die_by_it(name: str, tmp_path: Path) -> None:
+def test_the_launcher_dies_by_the_signal_that_its_child_died_by(name: str, tmp_path: Path) -> None:
     number = getattr(signal, "SIG" + name)
     command = sh(f"ulimit -c 0; kill -{number} $$")
     assert assert_same(lambda way: outcome(way + command, cwd=tmp_path)) == (-number, b"", b"")
@@ -104,7 +104,8 @@ def test_a_launcher_that_is_killed_leaves_no_orphan(way: list[str], tmp_path: Pa
         wait_until(lambda: not group(process.pid), "all of the group are gone")
 
 
-def test_a_launcher_that_is_killed_ends_a_child_whose_output_nobody_reads() -> None:
+def test_a_killed_launcher_ends_a_child_that_nobody_reads_from() -> None:
+    """Blocked in a write, the child would notice nothing by itself."""
     with started([*RELAY, "/usr/bin/yes"], stdout=subprocess.PIPE) as process:
         wait_until(lambda: sorted(map(state, group(process.pid))) == ["S", "S", "S"], "all are blocked")
         (yes,) = [pid for pid in group(process.pid) if program_of(pid) == "yes"]
@@ -122,7 +123,7 @@ def test_nothing_is_left_after_a_run(way: list[str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Path) -> None:
+def test_a_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Path) -> None:
     script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& exit 0"
     with started(RELAY + sh(script), stdout=subprocess.PIPE, cwd=tmp_path) as process:
         process.wait(PATIENCE)
@@ -170,14 +171,15 @@ def launcher_and_child(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     )[0]
 
 
-def test_a_launcher_that_is_killed_before_the_relay_process_is_there_takes_the_child_along(tmp_path: Path) -> None:
+def test_killed_without_a_relay_process_it_takes_the_child_along(tmp_path: Path) -> None:
+    """No relay process is there yet that would notice, and the child has not begun."""
     with before_the_relay_process_is_there(["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, launcher, its_child):
         os.kill(launcher, signal.SIGKILL)
         wait_until(lambda: has_ended(its_child), "the child has ended")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_signal_to_the_group_before_the_relay_process_is_there_is_one_signal(tmp_path: Path) -> None:
+def test_a_group_signal_before_the_relay_process_is_one_signal(tmp_path: Path) -> None:
     note = f"trap 'echo got' USR1; echo begun >{tmp_path}/begun; read line"
     with before_the_relay_process_is_there(["/bin/sh", "-c", note]) as (process, launcher, its_child):
         for pid in (launcher, its_child):

@@ -182,7 +182,7 @@ def test_a_reader_that_goes_ends_the_child_as_it_would_have() -> None:
     assert assert_same(scenario) == (-13, b"y\n")
 
 
-def test_a_child_learns_that_its_reader_has_gone_at_its_very_next_write(tmp_path: Path) -> None:
+def test_a_child_learns_at_its_next_write_that_the_reader_left(tmp_path: Path) -> None:
     """Not one write later, when the relay had passed on a first one in vain."""
     wait = f"while [ ! -e '{tmp_path}/gone' ]; do :; done"
     script = f"echo first; {wait}; echo next; echo survived >'{tmp_path}/after'"
@@ -243,7 +243,7 @@ def test_a_reader_of_one_stream_is_not_held_up_by_the_other() -> None:
         assert len(process.stdout.read()) == 1_000_000
 
 
-def test_a_grandchild_neither_holds_up_the_end_nor_loses_its_output(tmp_path: Path) -> None:
+def test_a_grandchild_holds_up_no_end_and_loses_no_output(tmp_path: Path) -> None:
     script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done; echo late)& echo now; exit 5"
 
     def scenario(way: list[str]) -> tuple[int, bytes]:
@@ -257,7 +257,7 @@ def test_a_grandchild_neither_holds_up_the_end_nor_loses_its_output(tmp_path: Pa
     assert assert_same(scenario) == (5, b"now\nlate\n")
 
 
-def test_a_grandchild_that_never_stops_writing_does_not_hold_up_the_end() -> None:
+def test_a_grandchild_that_writes_on_and_on_holds_up_no_end() -> None:
     with started([*RELAY, *sh("yes & echo $! >&2")], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         grandchild = int(process.stderr.readline())
@@ -268,7 +268,7 @@ def test_a_grandchild_that_never_stops_writing_does_not_hold_up_the_end() -> Non
         wait_until(lambda: has_ended(grandchild), "the grandchild dies of SIGPIPE")
 
 
-def test_a_callers_non_blocking_pipe_gets_everything_and_stays_non_blocking() -> None:
+def test_a_callers_non_blocking_pipe_gets_all_and_stays_as_it_is() -> None:
     def scenario(way: list[str]) -> tuple[bool, bytes]:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -318,7 +318,7 @@ def test_an_observer_that_fails_changes_nothing(fault: str, tmp_path: Path) -> N
     assert report.read_bytes() == b""
 
 
-def test_what_goes_on_meanwhile_is_done_before_the_end_and_its_faults_are_dropped(tmp_path: Path) -> None:
+def test_what_is_done_meanwhile_may_fail_and_is_done_by_the_end(tmp_path: Path) -> None:
     thought = tmp_path / "thought"
     assert outcome([*RELAY, "/bin/true"], env={"DRIVER_MEANWHILE": str(thought)}) == (0, b"", b"")
     assert thought.read_text() == "thought, ended"

@@ -112,7 +112,7 @@ def test_sigpipe_is_as_the_calling_shell_has_it(shell: str, trap: str, ignored: 
     assert int(shown.split()[1], 16) >> (signal.SIGPIPE - 1) & 1 == ignored
 
 
-def test_a_caller_that_ignores_sigchld_still_learns_the_exit_code() -> None:
+def test_a_caller_that_ignores_sigchld_learns_the_exit_code() -> None:
     def scenario(way: list[str]) -> tuple[int, bytes]:
         command = [*way, *sh("grep SigIgn /proc/self/status; exit 42")]
         with started_ignoring_sigchld(command) as process:
@@ -142,7 +142,7 @@ def test_blocked_signals_stay_blocked() -> None:
 
 
 @THROUGH_US
-def test_a_child_that_stops_itself_stops_the_launcher_and_both_go_on_together(way: list[str]) -> None:
+def test_a_child_that_stops_stops_the_launcher_and_both_go_on(way: list[str]) -> None:
     script = "for name in TSTP STOP TTIN TTOU TSTP; do kill -$name $$; done; exit 7"
     with started(way + sh(script)) as process:
         for expected in (signal.SIGTSTP, signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP):
@@ -204,7 +204,7 @@ def test_a_stop_right_after_a_continue_stops_the_child(way: list[str], tmp_path:
 
 @THROUGH_US
 @pytest.mark.parametrize("name", ["TSTP", "STOP"])
-def test_a_child_that_stops_itself_right_after_a_continue_stays_stopped(way: list[str], name: str) -> None:
+def test_a_child_that_stops_right_after_a_continue_stays_stopped(way: list[str], name: str) -> None:
     script = f"echo $$; kill -{name} $$; echo between; kill -{name} $$; exit 7"
     with started(way + sh(script), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -235,7 +235,7 @@ def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_p
 
 
 @THROUGH_US
-def test_two_signals_to_the_group_that_become_one_in_the_relay_process_are_two(way: list[str], tmp_path: Path) -> None:
+def test_two_signals_that_the_relay_process_gets_as_one_are_two(way: list[str], tmp_path: Path) -> None:
     """As by Ctrl-Z, and by an editor that then stops its group, on a machine that has much else to do."""
     with started(way + child("note_signals", tmp_path / "log", "SIGTERM", "SIGUSR1")) as process:
         log = Log(tmp_path / "log")

@@ -41,7 +41,8 @@ def python(script: str) -> list[str]:
     return [sys.executable, "-I", "-c", script]
 
 
-def test_settings_size_and_nature_are_the_terminals_on_each_descriptor() -> None:
+def test_each_descriptor_has_the_terminals_settings_and_size() -> None:
+    """And is a terminal: a program may ask any of the three."""
     script = "for n in 0 1 2; do stty -a <&$n; stty size <&$n; test -t $n; echo $?; done"
 
     def scenario(way: list[str]) -> tuple[int, bytes]:
@@ -240,7 +241,9 @@ def test_there_may_be_no_controlling_terminal_at_all() -> None:
     assert assert_same(scenario) == (0, b"none\r\nterminal\r\n")
 
 
-def test_tab_expansion_that_cannot_be_undone_is_left_to_the_terminal() -> None:
+def test_tab_expansion_is_left_to_the_terminal() -> None:
+    """What has been expanded cannot be undone any more."""
+
     def scenario(way: list[str]) -> tuple[int, bytes]:
         with Terminal() as terminal:
             settings = termios.tcgetattr(terminal.theirs)
@@ -442,7 +445,7 @@ def test_the_real_spinner_turns_as_it_does_without_us() -> None:
     assert status == 0 and b"\x1b[?25l" in text and b"done!" in text and b"[24, 80]" in text
 
 
-def test_a_terminal_hung_up_at_the_end_of_the_output_does_not_change_the_exit_code() -> None:
+def test_a_terminal_hung_up_at_the_end_keeps_the_exit_code() -> None:
     """The launcher is still at work when the output has ended; the child that it stands for is not."""
     with Terminal() as terminal:
         process = on_terminal(RELAY + sh("echo done; exit 7"), terminal, env={**os.environ, "DRIVER_OBSERVER": "slow"})
