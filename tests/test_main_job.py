@@ -94,7 +94,7 @@ def test_a_session_holds_what_is_promised_and_nothing_else(home: Home, launcher:
 
 
 def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launcher, chef_run: Program) -> None:
-    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no folders itself
+    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no directories itself
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://127.0.0.1:1"
     subprocess.run(["sh", "-c", 'umask 0; exec "$0" exec web01 a b', str(launcher.path)], env=home.env, check=True)
     modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in home.path.rglob("*")}
@@ -106,7 +106,7 @@ def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launc
 def test_in_a_fresh_home_nothing_is_made_before_chef_run_ends(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
-    """chef-run sets itself up only where its folder is not there."""
+    """chef-run sets itself up only where its directory is not there."""
     chef_run.path.write_text('#!/bin/sh\nls -A "$HOME"\n')
     assert launcher.exec("web01", "a", "b").stdout == b""
     assert len(home.sessions()) == 1

@@ -29,7 +29,7 @@ def ran(done: subprocess.CompletedProcess[bytes]) -> str:
 
 @pytest.fixture
 def on_path(tmp_path: Path, home: Home) -> Path:
-    """A folder that is searched before the system's."""
+    """A directory that is searched before the system's."""
     folder = tmp_path / "on-path"
     folder.mkdir()
     home.env["PATH"] = f"{folder}:{home.env['PATH']}"

@@ -24,7 +24,7 @@ def shown(launcher: Launcher, *arguments: str) -> str:
     return text
 
 
-def on_a_terminal(launcher: Launcher, *arguments: str) -> list[str]:
+def lines_shown(launcher: Launcher, *arguments: str) -> list[str]:
     """The same, line by line, and without colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", shown(launcher, *arguments)).splitlines()
 
@@ -59,14 +59,14 @@ def test_help_names_every_command(launcher: Launcher) -> None:
 def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
     if command == ["show", ""]:
         command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
-    lines = on_a_terminal(launcher, *command)
+    lines = lines_shown(launcher, *command)
     assert lines
     assert max(map(len, lines)) <= 80
 
 
 def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
-    lines = on_a_terminal(launcher, "show")
+    lines = lines_shown(launcher, "show")
     (row,) = [line for line in lines if line.startswith(record["id"][:8])]
     assert record["host"]["os"] in row
     assert row.rstrip().endswith("1 macos by ssh, 1 linux by ssh")
@@ -74,7 +74,7 @@ def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
 
 def test_show_explains_one_session_in_words(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
-    text = "\n".join(on_a_terminal(launcher, "show", record["id"]))
+    text = "\n".join(lines_shown(launcher, "show", record["id"]))
     assert "the SHA-256 sum of a hostname you connected to" in text
     for value in (
         record["id"],
@@ -100,7 +100,7 @@ def test_show_with_nothing_waiting_says_so(launcher: Launcher) -> None:
 
 
 def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launcher: Launcher) -> None:
-    text = "\n".join(on_a_terminal(launcher, "status"))
+    text = "\n".join(lines_shown(launcher, "status"))
     assert "Telemetry is on: runs are recorded." in text
     assert "CHEF_TELEMETRY_OPT_OUT" in text
     assert "1 session, the oldest from" in text
@@ -108,7 +108,7 @@ def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launche
 
 def test_status_says_what_turned_it_off(used: Home, launcher: Launcher) -> None:
     used.env["DO_NOT_TRACK"] = "1"
-    lines = on_a_terminal(launcher, "status")
+    lines = lines_shown(launcher, "status")
     assert "Telemetry is off: nothing is recorded or sent." in lines
     assert [line.split()[1] for line in lines if line.startswith("*")] == ["DO_NOT_TRACK"]
 

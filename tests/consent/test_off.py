@@ -32,7 +32,8 @@ CONFIGS = [
 ]
 
 
-def assert_off(home: Home, launcher: Launcher, *arguments: str) -> None:
+def assert_off(home: Home, launcher: Launcher, chef_run: Program, *arguments: str) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
     before = home.files()
     process = launcher.start("exec", *arguments)
     output, errors = process.communicate()
@@ -43,16 +44,14 @@ def assert_off(home: Home, launcher: Launcher, *arguments: str) -> None:
 
 @pytest.mark.parametrize("variables", ENVIRONMENTS)
 def test_off_by_the_environment(home: Home, launcher: Launcher, chef_run: Program, variables: dict[str, str]) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     home.env.update(variables)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_off_by_config_toml(home: Home, launcher: Launcher, chef_run: Program, config: str) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     home.use(config)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("config", CONFIGS[:1] + CONFIGS[3:4])
@@ -60,36 +59,32 @@ def test_off_by_config_toml(home: Home, launcher: Launcher, chef_run: Program, c
 def test_off_by_a_config_file_that_the_command_line_names(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program, config: str, spelling: str
 ) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     named = tmp_path / "named.toml"
     named.write_text(config)
-    assert_off(home, launcher, "web01", "a", "b", *spelling.format(named).split())
+    assert_off(home, launcher, chef_run, "web01", "a", "b", *spelling.format(named).split())
 
 
 def test_a_named_config_that_is_a_pipe_is_left_to_chef_run(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     """It can be read once, and chef-run is to have what stands in it."""
-    chef_run.path.write_text(TELLS_ITS_ID)
     os.mkfifo(tmp_path / "named.toml")
-    assert_off(home, launcher, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
 
 
 @pytest.mark.parametrize("value", [None, "", "relative", "{home}/missing", "/dev/null"])
 def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program, value: str | None) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     if value is None:
         del home.env["HOME"]
     else:
         home.env["HOME"] = value.format(home=home.path)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 def test_off_for_root_in_the_home_of_another_user(home: Home, launcher: Launcher, chef_run: Program) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     os.chown(home.path, 12345, 12345)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("used", [False, True])
@@ -145,14 +140,13 @@ def test_a_policy_that_others_can_write_does_not_count(home: Home, launcher: Lau
 def test_off_where_the_telemetry_folder_is_no_folder(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program, kind: str
 ) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     home.workstation.mkdir()
     if kind == "file":
         home.telemetry.write_text("mine")
     else:
         (tmp_path / "elsewhere").mkdir()
         home.telemetry.symlink_to(tmp_path / "elsewhere")
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("variables", ENVIRONMENTS)

@@ -1,4 +1,4 @@
-"""What waits is bounded, and whatever else lies in the folder, or is wrong with it, is in nobody's way."""
+"""What waits is bounded, and whatever else lies in the directory, or is wrong with it, is in nobody's way."""
 
 from __future__ import annotations
 

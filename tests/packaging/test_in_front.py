@@ -11,7 +11,7 @@ import pytest
 
 from tests.packaging.conftest import NEXT_VERSION, only
 from tests.support import workstation
-from tests.support.homes import NOBODY as NO_ENDPOINT
+from tests.support.homes import NO_ENDPOINT
 from tests.support.roots import NOBODY, Root, layer
 
 COMMAND = "/usr/bin/chef-run"

@@ -91,7 +91,7 @@ def test_built_twice_they_are_the_same_byte_for_byte(
 
 @pytest.fixture
 def unpacked(packages: Path, tmp_path: Path) -> Path:
-    """The archive's folder, somewhere."""
+    """The archive's directory, somewhere."""
     somewhere = tmp_path / "some where"
     subprocess.run(["tar", "-xf", only(packages, "*-folder.tar.gz"), f"--one-top-level={somewhere}"], check=True)
     (folder,) = somewhere.iterdir()

@@ -189,7 +189,7 @@ def test_a_file_that_an_option_names_has_to_be_there(tmp_path: Path, option: str
 def test_files_that_chef_run_needs_decide_whether_it_runs(tmp_path: Path) -> None:
     there, missing = tmp_path / "there", str(tmp_path / "missing")
     there.write_text("")
-    # A folder is readable, and there; only what is loaded has to be a file.
+    # A directory is readable, and there; only what is loaded has to be a file.
     assert read("-i", str(tmp_path), "--config", str(tmp_path), "web01", *RESOURCE) == hosts("web01")
     assert read("-c", str(tmp_path), "web01", *RESOURCE) == []
     assert read("web01", *RESOURCE, "-c") == []

@@ -1,4 +1,4 @@
-"""Real processes that end at the same time and leave their payloads in the same folder."""
+"""Real processes that end at the same time and leave their payloads in the same directory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def run(folder: Path, host: str) -> dict[str, str]:
 
 
 def test_each_of_many_parallel_runs_adopts_its_own_payload(tmp_path: Path) -> None:
-    """And leaves none behind."""
+    """And no run leaves one behind."""
     names = [f"web{number}" for number in range(20)]
     with ThreadPoolExecutor(5) as launchers:
         found = list(launchers.map(lambda name: run(tmp_path, name), names))

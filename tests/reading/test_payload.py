@@ -137,7 +137,7 @@ def test_a_payload_of_before_stays_unless_it_was_written_anew(tmp_path: Path) ->
 def test_a_payload_written_before_we_look_is_not_an_earlier_one(
     tmp_path: Path,
 ) -> None:
-    """chef-run is already at work when the folder is looked at."""
+    """chef-run is already at work when the directory is looked at."""
     written(tmp_path, ("web01", "linux"), ended=STARTED + 1)
     assert payload.before(str(tmp_path), STARTED) == frozenset()
 

@@ -29,7 +29,7 @@ def entries(payload: str) -> list[dict[str, object]]:
 
 
 def targets(payload: str) -> dict[str, str]:
-    """Each target's system by the SHA-1 sum of its host."""
+    """Each target's system by the SHA-1 hash of its host."""
     found = re.findall(r":name: :(\w+)\n(?:.*\n){2}.*:hostname_sha1: (\w+)", payload)
     return {sha1: system for system, sha1 in found}
 

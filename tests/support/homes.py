@@ -16,7 +16,7 @@ from launcher.reading.command_line import targets
 from launcher.record import session
 
 # Refused at once. A test that says nothing about an endpoint must not reach the real one.
-NOBODY = "http://127.0.0.1:1"
+NO_ENDPOINT = "http://127.0.0.1:1"
 
 
 class Home:
@@ -30,7 +30,7 @@ class Home:
             "PATH": "/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "TERM": "xterm",
-            "CHEF_TELEMETRY_ENDPOINT": NOBODY,
+            "CHEF_TELEMETRY_ENDPOINT": NO_ENDPOINT,
             "STAND_IN_SECONDS": "0",
         }
         self.workstation = path / ".chef-workstation"
@@ -90,5 +90,5 @@ class Home:
         return sorted(self.telemetry.glob("telemetry-payload-*.yml"))
 
     def files(self) -> set[str]:
-        """Every file and folder in it, by its path from here; folders end with a slash."""
+        """Every file and directory in it, by its path from here; directories end with a slash."""
         return {os.path.relpath(path, self.path) + ("/" if path.is_dir() else "") for path in self.path.rglob("*")}

@@ -48,7 +48,7 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def run(program: str) -> None:
-    """Run it as Python does that is told to: its script's folder first on the path, unless it is isolated."""
+    """Run it as Python does that is told to: its script's directory first on the path, unless it is isolated."""
     global main
     leave = posix._exit
 
