@@ -45,6 +45,7 @@ lint: install
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --platform darwin launcher
 	$(VENV)/bin/mypy --platform win32 launcher
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 
 # Of the same commit, what is built twice is the same.
 packages try-packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from launcher import quiet
+from launcher.consent.decision import DRY_RUN
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
@@ -13,8 +16,6 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` itself builds enums, and costs half as much as starting Python
 
-DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
-
 
 def main() -> NoReturn:
     """Start whatever the name and the first word ask for. Ends the process."""
@@ -22,18 +23,18 @@ def main() -> NoReturn:
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     name = os.path.basename(sys.argv[0])
-    words = sys.argv[1:]
+    arguments = sys.argv[1:]
     if not name.startswith("chef-run-launcher") and name != "__main__.py":
-        _wrapped(words)
-    if words[:1] == ["exec"]:
-        _wrapped(words[1:])
-    if words[:1] == ["send"] and len(words) == 2 and name == "__main__.py":
+        _wrapped(arguments)
+    if arguments[:1] == ["exec"]:
+        _wrapped(arguments[1:])
+    if arguments[:1] == ["send"] and len(arguments) == 2 and name == "__main__.py":
         from launcher.delivery import sender
 
-        sender.main(words[1])
+        sender.main(arguments[1])
         sys.exit()
-    if words[:1] == ["shell-init"] and len(words) == 2:
-        _shell_init(words[1])
+    if arguments[:1] == ["shell-init"] and len(arguments) == 2:
+        _shell_init(arguments[1])
     from launcher.cli.app import app
 
     _manage(app)
@@ -58,6 +59,7 @@ def _manage(command: Callable[[], object]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(f"chef-run-launcher: cannot go on: {error.strerror} ({_place(error)})")
     except Exception as error:
+        quiet.note(error)
         # Where, and not what: its text may quote anything.
         sys.exit(f"chef-run-launcher: a defect of the launcher's: {type(error).__name__} at {_place(error)}; report it")
     sys.exit()
@@ -71,15 +73,24 @@ def _place(error: BaseException) -> str:
     return f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "nowhere"
 
 
-def _wrapped(words: list[str]) -> NoReturn:
+def _wrapped(arguments: list[str]) -> NoReturn:
     if os.environ.get(DRY_RUN):
         from launcher.cli.dry_run import dry_run
 
-        _manage(lambda: dry_run(words))
-    from launcher import real, run
+        _manage(lambda: dry_run(arguments))
+    from launcher import real
+    from launcher.run import run
 
     try:
-        run.run(words)
+        run(arguments)
     except real.NoChefRun as problem:
-        run.complain(str(problem))
+        _complain(str(problem))
         sys.exit(problem.exit_code)
+
+
+def _complain(problem: str) -> None:
+    """Say on standard error, in one line, why chef-run cannot be run."""
+    try:
+        os.write(2, f"chef-run-launcher: {problem}\n".encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass  # the caller closed it

@@ -7,53 +7,59 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from launcher import real
 from launcher.consent import decision
 from launcher.consent.situation import Situation
+from launcher.quiet import in_background, quietly
 from launcher.relay import handover
+from launcher.relay.in_place import exec_in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from launcher.record.recording import Recording
+    from launcher.home.layout import Home
+    from launcher.reading.output import Observer
+    from launcher.record.recording import Collected, Prepared
+    from launcher.relay.posix import Child
 
 DEEPEST = 10  # launchers inside launchers, before we take it that they start each other for ever
 
 
-def run(words: list[str]) -> NoReturn:
+def run(arguments: list[str]) -> NoReturn:
     """Run chef-run with these arguments so that nobody can tell the difference, and end as it ends.
 
     Raises real.NoChefRun if there is none.
     """
-    handover.hold_signals()
-    situation = Situation(os.environ, words)
+    signals = handover.hold_signals()
+    situation = Situation(os.environ, arguments)
+    command = _command(situation, signals)
+
+    recorded = quietly(_recorded, situation)
+    started = time.time()
+    child = quietly(_start, command, situation, recorded) if recorded else None
+    if recorded is None or child is None:
+        os._exit(exec_in_place(command))
+
+    sender = quietly(_flush, recorded, started, signals)
+    preparation = in_background(_prepare, situation, recorded, started, sender)
+    ran = child.wait()
+    prepared = preparation()
+    collected = quietly(_collect_after_exit, prepared) if ran and prepared else None
+    report = child.drain()
+    kept = quietly(_keep, collected, report) if collected else False
+    if kept and child.stderr is not None:
+        quietly(_show_notice, situation, recorded, child.stderr)
+    child.exit_the_same_way()
+
+
+def _command(situation: Situation, signals: handover.SignalState) -> handover.Command:
+    """What is to be run. Raises real.NoChefRun."""
     program = os.fsencode(_chef_run(situation))
-    argv = [program, *handover.caller_arguments(words)]
-    environment = _one_deeper(handover.caller_environment())
-
-    recording = _begin(situation, words)
-    if recording is None:
-        _become(program, argv, environment)
-
-    from launcher.relay import child as relay
-
-    ended = relay.run(
-        program,
-        argv,
-        environment,
-        inherit_terminal=situation.inherits_terminal,
-        observer=recording.observer,
-        at_once=lambda: _flush(recording),
-        meanwhile=recording.prepare,
-        at_end=recording.look_back,
-        keep_stderr=recording.is_first,
-    )
-    kept = ended.ran and recording.keep(ended.report)
-    if kept and ended.stderr is not None:
-        _show_notice(situation, recording, ended.stderr)
-    relay.end_like(ended)
+    arguments = [program, *handover.caller_arguments(list(situation.arguments))]
+    return handover.Command(program, arguments, _one_deeper(handover.caller_environment()), signals)
 
 
 def _chef_run(situation: Situation) -> str:
@@ -62,55 +68,6 @@ def _chef_run(situation: Situation) -> str:
     return real.named_by_variable(situation.variables, launcher) or real.find(
         situation.variables, situation.config, situation.profile, launcher
     )
-
-
-def _begin(situation: Situation, words: list[str]) -> Recording | None:
-    """The record in the making; None if telemetry is off, or cannot work."""
-    try:
-        if decision.is_off_by_environment(situation.variables):
-            return None
-        home, decided = situation.home, situation.decision
-        if home is None or not decided.on:
-            if home and decided.drops_stored:
-                from launcher.home import spool
-
-                spool.discard_all(home)
-            return None
-
-        from launcher.consent import notice
-        from launcher.record.recording import Recording
-
-        return Recording(situation, home, words, is_first=not notice.is_current(home))
-    except Exception:
-        return None  # when in doubt, chef-run runs without us
-
-
-def _flush(recording: Recording) -> None:
-    """Have the sessions of earlier runs sent, if any wait and the time has come.
-
-    Raises OSError where nothing can be written, or there is no process to be had: the next run tries again.
-    """
-    if recording.is_first:
-        return  # nothing is sent before the notice
-    from launcher.delivery import schedule
-    from launcher.home import spool
-
-    if schedule.is_due(recording.home) and spool.any_waiting(recording.home):
-        from launcher.delivery import sender
-
-        recording.starts_sender = sender.start(recording.home, recording.started)
-
-
-def _show_notice(situation: Situation, recording: Recording, descriptor: int) -> None:
-    from launcher.consent import notice
-
-    if notice.claim(recording.home):
-        _write(descriptor, notice.text(situation.profile))
-
-
-def complain(problem: str) -> None:
-    """Say on standard error, in one line, why chef-run cannot be run."""
-    _write(2, f"chef-run-launcher: {problem}\n")
 
 
 def _one_deeper(environment: handover.Environment) -> handover.Environment:
@@ -125,16 +82,87 @@ def _one_deeper(environment: handover.Environment) -> handover.Environment:
     return environment.plus(name, str(depth).encode())
 
 
-def _become(program: bytes, argv: list[bytes], environment: handover.Environment) -> NoReturn:
-    try:
-        handover.become(program, argv, environment)
-    except OSError as error:
-        code = real.NOT_FOUND if isinstance(error, FileNotFoundError) else real.NOT_EXECUTABLE
-        raise real.NoChefRun(code, f"cannot run {os.fsdecode(program)}: {error.strerror}") from None
+class _Recorded:
+    """A run that is recorded: where, and whether it is the first, so that the notice has to be shown."""
+
+    __slots__ = ("home", "is_first")
+
+    def __init__(self, home: Home, is_first: bool) -> None:
+        self.home = home
+        self.is_first = is_first
 
 
-def _write(descriptor: int, text: str) -> None:
-    try:
-        os.write(descriptor, text.encode("utf-8", "surrogateescape"))
-    except OSError:
-        pass
+def _recorded(situation: Situation) -> _Recorded | None:
+    """None if telemetry is off. If it is so for good, what is stored goes, unsent."""
+    if decision.is_off_by_environment(situation.variables) or situation.home is None:
+        return None
+    if situation.decision.drops_stored:
+        from launcher.home import spool
+
+        spool.discard_all(situation.home)
+    if not situation.decision.on:
+        return None
+    from launcher.consent import notice
+
+    return _Recorded(situation.home, is_first=not notice.is_current(situation.home))
+
+
+def _start(command: handover.Command, situation: Situation, recorded: _Recorded) -> Child:
+    if sys.platform == "win32":
+        from launcher.relay.windows import start
+    else:
+        from launcher.relay.posix import start
+    return start(command, _observer, inherit_terminal=situation.inherits_terminal, keep_stderr=recorded.is_first)
+
+
+def _observer() -> Observer:
+    """What watches the output of chef-run as it passes. Made in the relay process."""
+    from launcher.reading.output import Observer
+
+    return Observer()
+
+
+def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -> int | None:
+    """Have the sessions of earlier runs sent, if any wait and the time has come.
+
+    Returns the process that starts the sender, if there is one. Raises OSError where nothing can be written, or there
+    is no process to be had: the next run tries again.
+    """
+    from launcher.delivery import schedule
+    from launcher.home import spool
+
+    if recorded.is_first:  # nothing is sent before the notice
+        return None
+    if not schedule.is_due(recorded.home) or not spool.any_waiting(recorded.home):
+        return None
+    from launcher.delivery import sender
+
+    return sender.start(recorded.home, started, signals)
+
+
+def _prepare(situation: Situation, recorded: _Recorded, started: float, sender: int | None) -> Prepared:
+    from launcher.record import recording
+
+    prepared = recording.prepare(situation, recorded.home, started)
+    if sender is not None:
+        os.waitpid(sender, 0)
+    return prepared
+
+
+def _collect_after_exit(prepared: Prepared) -> Collected | None:
+    from launcher.record import recording
+
+    return recording.collect_after_exit(prepared)
+
+
+def _keep(collected: Collected, report: bytes) -> bool:
+    from launcher.record import recording
+
+    return recording.keep(collected, report)
+
+
+def _show_notice(situation: Situation, recorded: _Recorded, stderr: int) -> None:
+    from launcher.consent import notice
+
+    if notice.claim(recorded.home):
+        os.write(stderr, notice.text(situation.profile).encode("utf-8", "surrogateescape"))

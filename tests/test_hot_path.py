@@ -22,20 +22,19 @@ ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
 # Loaded when chef-run is started, beyond what a bare interpreter has; that may have the last ones in it
 # already.
 OPTED_OUT = {
-    *("launcher", "launcher.entry", "launcher.run", "launcher.real", "launcher.relay", "launcher.relay.handover"),
+    *("launcher", "launcher.entry", "launcher.quiet", "launcher.run", "launcher.real"),
+    *("launcher.relay", "launcher.relay.handover", "launcher.relay.in_place"),
     *("launcher.consent", "launcher.consent.situation", "launcher.consent.decision"),
 }
 OURS = {
     *OPTED_OUT,
     *(f"launcher.consent.{name}" for name in ("config", "toml", "notice")),
-    *("launcher.home", "launcher.home.files", "launcher.home.layout", "launcher.record", "launcher.record.recording"),
-    *(
-        f"launcher.relay.{name}"
-        for name in ("child", "posix", "descriptors", "ended", "routes", "relay_process", "follower")
-    ),
+    *("launcher.home", "launcher.home.files", "launcher.home.layout"),
+    *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "follower")),
+    *(f"launcher.relay.{name}" for name in ("relay_process", "routes", "serving", "watcher")),
 }
 PYTHONS = {"__future__", "errno", "stat", "_stat", "_signal", "_thread", "time", "posix", "sys"}
-PYTHONS |= {"os", "os.path", "posixpath", "genericpath", "_collections_abc", "abc", "_abc"}
+PYTHONS |= {"fcntl", "select", "os", "os.path", "posixpath", "genericpath", "_collections_abc", "abc", "_abc"}
 HEAVY = {
     *("typer", "rich", "urllib3", "distro", "fastjsonschema", "json", "re", "typing", "subprocess", "enum", "signal"),
     *("hashlib", "_hashlib", "datetime", "logging", "random", "threading", "contextlib", "functools", "collections"),

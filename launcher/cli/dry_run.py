@@ -11,14 +11,14 @@ from launcher.cli.status import chef_run, source_rows, sources
 from launcher.consent.situation import Situation
 from launcher.delivery import schedule
 from launcher.delivery.plan import plan
-from launcher.record import host_os, hosts_key, installation_id, session
+from launcher.record import host_os, hosts_key, installation_id, session, targets
 from launcher.record.session import Session
 
 
 def dry_run(words: list[str], as_json: bool = False) -> None:
     """Print what `chef-run WORDS` would do: the decision, the program, the record, the requests."""
     situation = Situation(os.environ, words)
-    record = _session(situation, words) if situation.decision.on else None
+    record = _session(situation) if situation.decision.on else None
     reason = _nothing_goes_out(situation)
     out = None if reason else requests(situation, waiting(situation.home))
     if as_json:
@@ -61,14 +61,14 @@ def _heading(text: str) -> None:
     console.print(f"\n[bold]{text}[/]")
 
 
-def _session(situation: Situation, words: list[str]) -> Session:
-    targets = situation.targets(words)
+def _session(situation: Situation) -> Session:
+    found = targets.of_run(situation)
     known = installation_id.read(situation.home) if situation.home else None
-    unknown: list[Optional[str]] = [None for _ in targets]
+    unknown: list[Optional[str]] = [None for _ in found]
     id = known or "(made at the end of the first run)"
     level = situation.decision.hosts.level
     key = hosts_key.read(situation.home) if situation.home else None
-    record = session.build(id, host_os.operating_system(), targets, unknown, level, key or b"")
+    record = session.build(id, host_os.operating_system(), found, unknown, level, key or b"")
     if level == "salted" and key is None:
         for target in record["targets"]:
             target["hostname_sha256"] = "(with a key that is made at the end of the run)"

@@ -11,9 +11,8 @@ import typer
 from launcher.cli import watched
 from launcher.cli.output import console, errors, plain, print_json
 from launcher.cli.status import chef_run
-from launcher.consent.decision import OPT_OUT
+from launcher.consent.decision import DRY_RUN, OPT_OUT
 from launcher.consent.situation import Situation
-from launcher.entry import DRY_RUN
 
 SECONDS = 30  # that a run may take to become chef-run
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 OPT_OUT = "CHEF_TELEMETRY_OPT_OUT"
 DO_NOT_TRACK = "DO_NOT_TRACK"
 DEPTH = "CHEF_RUN_LAUNCHER_DEPTH"
+DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
 
 
 # How much of the hosts is recorded, from all that the privacy page names to nothing.

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from launcher.consent.config import Config, Profile
     from launcher.consent.decision import Decision
     from launcher.home.layout import Home
-    from launcher.reading.command_line import Target
 else:
 
     class once:
@@ -33,10 +32,10 @@ else:
 class Situation:
     """The facts of one run, and the decision that they lead to."""
 
-    def __init__(self, variables: Mapping[str, str], words: Sequence[str] = ()) -> None:
-        """`words` are chef-run's arguments: the files that they name count as well."""
+    def __init__(self, variables: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
+        """`arguments` are chef-run's arguments: the files that they name count as well."""
         self.variables = variables
-        self._words = words
+        self.arguments = arguments
         self._path = _home_folder(variables)
 
     @once
@@ -89,39 +88,31 @@ class Situation:
         )
 
     def _named_configs(self) -> list[Config]:
-        if not any(word.startswith("-") for word in self._words):
+        if not any(word.startswith("-") for word in self.arguments):
             return []  # no option names one
         from launcher.consent import config, config_option
 
-        return [config.load(path) for path in config_option.config_files(self._words)]
+        return [config.load(path) for path in config_option.config_files(self.arguments)]
 
-    def again(self) -> Situation:
-        """The same as it is now: the files that may turn telemetry off are read once more."""
-        now = Situation(self.variables, self._words)
-        now.profile, now.home_problem = self.profile, self.home_problem
-        return now
+    @once
+    def default_protocol(self) -> str:
+        """How chef-run connects where its command line does not say: what its configuration file says, or ssh."""
+        from launcher.consent import config, config_option
+
+        loaded = config_option.loaded_config(self.arguments)
+        read = config.load(loaded) if loaded else self.config
+        return (read.text("connection", "default_protocol") if read else None) or "ssh"
 
     @property
     def inherits_terminal(self) -> bool:
         """Whether chef-run is to get the terminal itself instead of a second one: [launcher] terminal = "inherit"."""
         return self.config is not None and self.config.text("launcher", "terminal") == "inherit"
 
-    def targets(self, words: Sequence[str]) -> list[Target]:
-        """The hosts that chef-run connects to with these arguments."""
-        from launcher.reading import command_line
-
-        return command_line.targets(
-            words,
-            default_protocol=self._default_protocol(words),
-            posixly_correct="POSIXLY_CORRECT" in self.variables,
-        )
-
-    def _default_protocol(self, words: Sequence[str]) -> str:
-        from launcher.consent import config, config_option
-
-        loaded = config_option.loaded_config(words)
-        read = config.load(loaded) if loaded else self.config
-        return (read.text("connection", "default_protocol") if read else None) or "ssh"
+    def reread(self) -> Situation:
+        """The same as it is now: the files that may turn telemetry off are read once more."""
+        now = Situation(self.variables, self.arguments)
+        now.profile, now.home_problem = self.profile, self.home_problem
+        return now
 
 
 def _home_folder(variables: Mapping[str, str]) -> str:

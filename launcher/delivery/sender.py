@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import signal as _signal
 
     from launcher.home.layout import Home
+    from launcher.relay.handover import SignalState
 elif sys.platform != "win32":
-    import _signal  # `signal` itself is too slow for a wrapped run
+    import _signal  # `signal` itself takes 3.5 ms
 
 LIFETIME = 30  # seconds, after which it is ended wherever it is
 PATIENCE = LIFETIME - 5  # seconds after which it ends of its own accord, and knows how far it came
@@ -26,21 +27,22 @@ WORD = "send"  # what our own __main__.py takes for it: `send NANOSECONDS`
 _LOCK = 3  # the descriptor by which it inherits the lock
 
 
-def start(home: Home, stored_before: float) -> int:
+def start(home: Home, stored_before: float, signals: SignalState) -> int | None:
     """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
 
-    Returns the process id of what starts it, which is to be waited for when there is time; 0 if there is none.
+    Returns the process id of what starts it, which is to be waited for when there is time; None if there is none.
+    `signals` are those that the caller of the run had.
 
     The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
     and where nothing can be written, none does. Raises OSError if there can be none.
     """
-    held = lock.take(home.lock)
-    if held is None:
-        return 0
+    lock_fd = lock.take(home.lock)
+    if lock_fd is None:
+        return None
     try:
-        return _start(home, held, int(stored_before * 1e9))
+        return _start(home, lock_fd, int(stored_before * 1e9), signals)
     finally:
-        os.close(held)
+        os.close(lock_fd)
 
 
 def main(moment: str) -> None:
@@ -49,15 +51,15 @@ def main(moment: str) -> None:
     from launcher.consent.situation import Situation
 
     home = Situation(os.environ).home
-    held = _lock(home) if home else None
-    if held is None:
+    lock_fd = _lock(home) if home else None
+    if lock_fd is None:
         return
     from launcher import dependencies
 
     dependencies.make_importable("urllib3", "fastjsonschema")
     from launcher.delivery.attempt import deliver
 
-    deliver(os.environ, held, stored_before=int(moment) / 1e9, until=until)
+    deliver(os.environ, lock_fd, stored_before=int(moment) / 1e9, until=until)
 
 
 def _command(moment: int) -> list[str]:
@@ -68,7 +70,7 @@ def _command(moment: int) -> list[str]:
 
 if sys.platform == "win32":
 
-    def _start(home: Home, held: int, moment: int) -> int:
+    def _start(home: Home, lock_fd: int, moment: int, signals: SignalState) -> int | None:
         import subprocess
 
         schedule.begin(home)
@@ -77,7 +79,7 @@ if sys.platform == "win32":
         )
         null = subprocess.DEVNULL
         subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
-        return 0
+        return None
 
     def _lock(home: Home) -> int | None:
         """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""
@@ -89,8 +91,9 @@ if sys.platform == "win32":
         return lock.take(home.lock)
 
 else:
+    from launcher.relay import descriptors
 
-    def _start(home: Home, held: int, moment: int) -> int:
+    def _start(home: Home, lock_fd: int, moment: int, signals: SignalState) -> int | None:
         # Twice, so that init and not we must wait for it.
         child = os.fork()
         if child:
@@ -102,22 +105,20 @@ else:
             # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
             # launcher would pass it on to chef-run.
             schedule.begin(home)
-            handover.restore_signals()
+            handover.restore_signals(signals)
             if os.fork():
                 os._exit(0)
             _limit_lifetime()
             environment = _environment()
             os.chdir("/")
-            os.dup2(held, _LOCK)
+            os.dup2(lock_fd, _LOCK)
             null = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
                 os.dup2(null, descriptor)
             for descriptor in (0, 1, 2, _LOCK):
                 os.set_inheritable(descriptor, True)  # which dup2 leaves undone where both are one
             # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
-            for descriptor in [int(name) for name in os.listdir("/dev/fd")]:
-                if descriptor > _LOCK:
-                    _close(descriptor)
+            descriptors.close([number for number in descriptors.open_descriptors() if number > _LOCK])
             command = _command(moment)
             os.execve(command[0], command, environment)
         finally:
@@ -136,12 +137,6 @@ else:
         _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGALRM})
         _signal.alarm(LIFETIME)
-
-    def _close(descriptor: int) -> None:
-        try:
-            os.close(descriptor)
-        except OSError:
-            pass  # the one that listed them
 
     def _lock(home: Home) -> int | None:
         """The lock, which was inherited; None if it was not."""

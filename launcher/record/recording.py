@@ -1,101 +1,96 @@
-"""What a run leaves behind: gathered while chef-run runs, kept once it has ended."""
+"""The record of one run in the making: prepared while chef-run runs, collected and kept after its end.
+
+What each phase finds out is one value, complete or not there at all.
+"""
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from launcher.consent.situation import Situation
+from launcher.home import files, spool
+from launcher.home.layout import Home
+from launcher.reading import output
+from launcher.reading.command_line import Target
+from launcher.record import adoption, host_os, hosts_key, installation_id, session, targets
 
-    from launcher.consent.situation import Situation
-    from launcher.home.layout import Home
-    from launcher.reading.output import Observer
+
+class Prepared(NamedTuple):
+    """What could be found out while chef-run ran."""
+
+    situation: Situation
+    home: Home
+    started: float  # when chef-run was, in seconds since the epoch
+    earlier_payloads: Collection[adoption.Version]
+    eviction_order: Sequence[str]
+    host: dict[str, str | None]
+    targets: Sequence[Target]
 
 
-class Recording:
-    """The record of one run in the making."""
+class Collected(NamedTuple):
+    """What chef-run left, and all else that the record is made of, but for what its output said."""
 
-    def __init__(self, situation: Situation, home: Home, words: Sequence[str], is_first: bool) -> None:
-        """Begin, right before chef-run is started: nothing here may cost time.
+    prepared: Prepared
+    installation_id: str
+    hosts: str
+    key: bytes
+    families: dict[str, str]
+    failures: dict[str, str]
 
-        `is_first`: it is the first, or the first since other things are recorded, and the notice has to be shown.
-        """
-        self.home = home
-        self.is_first = is_first
-        self._situation = situation
-        self._words = words
-        self.started = time.time()
-        self._ready = False
-        self.starts_sender = 0  # a process that is to be waited for, if there is one
 
-    def observer(self) -> Observer:
-        """What watches the output of chef-run as it passes."""
-        from launcher.reading.output import Observer
+def prepare(situation: Situation, home: Home, started: float) -> Prepared:
+    """All that can be done while chef-run runs."""
+    return Prepared(
+        situation,
+        home,
+        started,
+        earlier_payloads=adoption.before(home.telemetry, started),
+        eviction_order=spool.next_to_go(home),
+        host=host_os.operating_system(),
+        targets=targets.of_run(situation),
+    )
 
-        return Observer()
 
-    def prepare(self) -> None:
-        """All that can be done while chef-run runs: the host, the targets, and importing what comes at its end."""
-        from launcher.reading import payload
+def collect_after_exit(prepared: Prepared) -> Collected | None:
+    """What can be done as soon as chef-run has ended, without knowing all of its output.
 
-        self._earlier = payload.before(self.home.telemetry, self.started)
+    None if telemetry was turned off while chef-run ran: whoever did so meant this run too. Raises OSError where nothing
+    can be written: then chef-run's payload stays where it is.
+    """
+    ended = time.time()
+    home, started = prepared.home, prepared.started
+    decision = prepared.situation.reread().decision
+    if not decision.on:
+        return None
+    files.make_folder(home.folder)
+    files.make_folder(home.telemetry)
+    hosts = decision.hosts.level
+    return Collected(
+        prepared,
+        installation_id.ensure(home),
+        hosts,
+        hosts_key.ensure(home) if hosts == "salted" else b"",
+        # Last, for it removes the payload: what failed before has lost nothing.
+        families=adoption.adopt(
+            home.telemetry, prepared.targets, started=started, ended=ended, earlier=prepared.earlier_payloads
+        ),
+        failures=adoption.failures(home.logs, started=started, ended=ended),
+    )
 
-        from launcher.home import spool
-        from launcher.record import host_os, installation_id, session  # noqa: F401
 
-        self._next_to_go = spool.next_to_go(self.home)
-        self._host = host_os.operating_system()
-        self._targets = self._situation.targets(self._words)
-        if self.starts_sender:
-            os.waitpid(self.starts_sender, 0)  # here and not in the thread that waits for chef-run: 2 ms
-
-    def look_back(self) -> None:
-        """What can be done as soon as chef-run has ended, without knowing all of its output."""
-        from launcher.home import files
-        from launcher.reading import payload
-        from launcher.record import installation_id
-
-        ended = time.time()
-        # Asked again: who turned telemetry off while chef-run ran meant this run too.
-        decided = self._situation.again().decision
-        if not decided.on:
-            return
-        self._families = payload.adopt(
-            self.home.telemetry, self._targets, started=self.started, ended=ended, earlier=self._earlier
-        )
-        self._failures = payload.failures(self.home.logs, started=self.started, ended=ended)
-        files.make_folder(self.home.folder)
-        files.make_folder(self.home.telemetry)
-        self._installation_id = installation_id.ensure(self.home)
-        self._hosts = decided.hosts.level
-        self._key = self._hosts_key() if self._hosts == "salted" else b""
-        self._ready = True
-
-    def keep(self, report: bytes) -> bool:
-        """Store the session; `report` is the observer's. True if that worked. Whatever goes wrong is silent."""
-        try:
-            return self._ready and self._keep(report)
-        except Exception:
-            return False
-
-    def _keep(self, report: bytes) -> bool:
-        from launcher.home import spool
-        from launcher.reading import output
-        from launcher.record import session
-
-        platforms = output.platforms(self._targets, self._families, output.findings(report), self._failures)
-        record = session.build(self._installation_id, self._host, self._targets, platforms, self._hosts, self._key)
-        try:
-            content = session.to_bytes(record)
-        except session.TooLarge:
-            spool.count_dropped(self.home)
-            return False
-        spool.store(self.home, record["id"], content, self._next_to_go)
-        return True
-
-    def _hosts_key(self) -> bytes:
-        from launcher.record import hosts_key
-
-        return hosts_key.ensure(self.home)
+def keep(collected: Collected, report: bytes) -> bool:
+    """Store the session; `report` is the observer's. Whether it was stored. Raises OSError."""
+    prepared = collected.prepared
+    platforms = output.platforms(prepared.targets, collected.families, output.findings(report), collected.failures)
+    record = session.build(
+        collected.installation_id, prepared.host, prepared.targets, platforms, collected.hosts, collected.key
+    )
+    try:
+        content = session.to_bytes(record)
+    except session.TooLarge:
+        spool.count_dropped(prepared.home)
+        return False
+    spool.store(prepared.home, record["id"], content, prepared.eviction_order)
+    return True

@@ -1,4 +1,4 @@
-"""Copying one route, and showing the observer what has gone by. Runs in the relay process alone."""
+"""Copying one route, and showing what has gone by to the observer. Runs in the relay process alone."""
 
 from __future__ import annotations
 
@@ -9,51 +9,18 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 import os
+import select
 
 from launcher.relay.descriptors import pipe, poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from launcher.relay.child import Observer
     from launcher.relay.routes import Route
+    from launcher.relay.watcher import Watcher
 
 _CHUNK = 1 << 16
 # No less than a pipe, a socket or a pty holds: what comes after that much was written later.
 _FULL_BUFFER = 1 << 20
-_REPORT_LIMIT = 1 << 14
-
-
-class Watcher:
-    """The observer, made when there is something to see. What goes wrong in it ends only the watching."""
-
-    __slots__ = ("_failed", "_lock", "_make", "_observer")
-
-    def __init__(self, make: Callable[[], Observer]) -> None:
-        self._make = make
-        self._observer: Observer | None = None
-        self._failed = False
-        self._lock = _thread.allocate_lock()
-
-    def show(self, data: memoryview) -> None:
-        with self._lock:
-            if self._failed:
-                return
-            try:
-                if self._observer is None:
-                    self._observer = self._make()
-                self._observer.feed(data)
-            except BaseException:
-                self._failed = True
-
-    def report(self) -> bytes:
-        with self._lock:
-            try:
-                report = b"" if self._failed or self._observer is None else self._observer.report()
-            except BaseException:
-                report = b""
-            return report if len(report) <= _REPORT_LIMIT else b""
 
 
 class Follower:
@@ -64,7 +31,7 @@ class Follower:
 
     __slots__ = (
         *("_answered", "_ask", "_asked", "_asks", "_buffer", "_news", "_over", "_route", "_watcher"),
-        *("has_thread", "is_over"),
+        "is_over",
     )
 
     def __init__(self, route: Route, watcher: Watcher) -> None:
@@ -74,14 +41,12 @@ class Follower:
         self._asked = self._answered = 0
         self._news = _locked()  # released with each answer, and at the end
         self._over = _locked()  # released at the end
-        self.has_thread = False
         self.is_over = False
 
     def start(self) -> None:
         """Copy from here on, in a thread. Raises RuntimeError, or OSError, if there is none to be had."""
         self._asks, self._ask = pipe()  # a byte for each time that it is to say when it has drained
         _thread.start_new_thread(self._run, ())
-        self.has_thread = True
 
     def drain(self, seconds: float = -1) -> None:
         """Wait until all that has been written so far has gone on; for so many seconds at most, if given."""
@@ -100,19 +65,11 @@ class Follower:
             self._copy()
         except (OSError, EOFError):
             pass  # either side has gone; by our closing, the other learns it
-        self.end()
-
-    def end(self) -> None:
-        """Leave both sides, which learn of each other's end by that."""
+        # Both sides learn of each other's end by that.
         self._close()
         self.is_over = True
         self._tell()
         self._over.release()
-
-    @property
-    def source(self) -> int:
-        """Where what the child writes arrives."""
-        return self._route.source
 
     def _copy(self) -> None:
         events = poller(self._route.source, self._asks)
@@ -130,7 +87,7 @@ class Follower:
                 self._answered += asked
                 self._tell()
             else:
-                self.pass_on()
+                self._pass_on()
 
     def _tell(self) -> None:
         if self._news.locked():
@@ -143,9 +100,9 @@ class Follower:
         more = poller(self._route.source)
         passed = 0
         while passed < _FULL_BUFFER and more.poll(0):
-            passed += self.pass_on()
+            passed += self._pass_on()
 
-    def pass_on(self) -> int:
+    def _pass_on(self) -> int:
         """Pass on what can be read at once, or wait for it; how many bytes. Raises OSError, EOFError at the end."""
         data = memoryview(self._buffer)[: os.readv(self._route.source, [self._buffer])]
         if not data:
@@ -168,17 +125,6 @@ class Follower:
         os.close(self._route.sink)
 
 
-def follow_in_turn(followers: list[Follower]) -> None:
-    """Copy these routes to their ends in this thread: a reader who waits holds up the other one."""
-    left = {follower.source: follower for follower in followers}
-    while left:
-        for source, _ in poller(*left).poll():
-            try:
-                left[source].pass_on()
-            except (OSError, EOFError):
-                left.pop(source).end()
-
-
 def _locked() -> _thread.LockType:
     lock = _thread.allocate_lock()
     lock.acquire()
@@ -191,8 +137,6 @@ def _write_all(sink: int, data: memoryview) -> None:
             data = data[os.write(sink, data) :]
         except BlockingIOError:
             # The caller's O_NONBLOCK, which is not ours to take away.
-            import select
-
             writable = select.poll()
             writable.register(sink, select.POLLOUT)
             writable.poll()

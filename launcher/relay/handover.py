@@ -1,18 +1,16 @@
-"""What the caller gave us, byte for byte, and handing it on to the real program.
+"""What the caller gave us, byte for byte, for the real program: arguments, environment, signals.
 
 Imported on every wrapped run before the child exists, so it imports next to nothing.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from typing import Any, NoReturn
 else:
     import _signal  # `signal` builds enums and costs as much as everything else here together
 
@@ -91,8 +89,8 @@ def _locale_is_c() -> bool:
     return (os.environ.get("LC_ALL") or os.environ.get("LANG") or "C") in ("C", "POSIX")
 
 
-def caller_arguments(words: list[str]) -> list[bytes]:
-    """The exact bytes of the last `len(words)` words of our command line.
+def caller_arguments(arguments: list[str]) -> list[bytes]:
+    """The exact bytes of these, the last words of our command line.
 
     Decoding and encoding again is not exact in every locale, so the kernel's copy is preferred.
     """
@@ -100,9 +98,9 @@ def caller_arguments(words: list[str]) -> list[bytes]:
         given = _read_whole("/proc/self/cmdline").split(b"\0")[:-1]
     except OSError:
         given = []
-    if len(given) < len(words):
-        return [os.fsencode(word) for word in words]
-    return given[len(given) - len(words) :]
+    if len(given) < len(arguments):
+        return [os.fsencode(word) for word in arguments]
+    return given[len(given) - len(arguments) :]
 
 
 def _read_whole(path: str) -> bytes:
@@ -116,40 +114,47 @@ def _read_whole(path: str) -> bytes:
         os.close(file)
 
 
+class SignalState:
+    """Signals as the caller had them: which were ignored, and which were blocked."""
+
+    __slots__ = ("blocked", "ignored")
+
+    def __init__(self, ignored: set[int], blocked: set[int]) -> None:
+        self.ignored = ignored
+        self.blocked = blocked
+
+
+class Command:
+    """What is to be run: a program, its arguments from its name on, and the caller's environment and signals."""
+
+    __slots__ = ("arguments", "environment", "program", "signals")
+
+    def __init__(self, program: bytes, arguments: list[bytes], environment: Environment, signals: SignalState) -> None:
+        self.program = program
+        self.arguments = arguments
+        self.environment = environment
+        self.signals = signals
+
+
 if sys.platform == "win32":
 
-    def hold_signals() -> None:
+    def hold_signals() -> SignalState:
         """There is nothing to hold: chef-run is told of Ctrl-C by the console itself."""
+        return SignalState(set(), set())
 
-    def become(program: bytes, argv: list[bytes], environment: Environment) -> NoReturn:
-        """Run the program to its end and leave with its exit code: Windows has no exec in place."""
-        from launcher.relay import windows
-
-        windows.leave_with(windows.start(program, argv, environment)())
+    def restore_signals(state: SignalState) -> None:
+        """There is nothing to restore."""
 
 else:
 
-    class _Given:
-        """Signal state as the caller had it: what was ignored, and what was blocked."""
-
-        __slots__ = ("blocked", "ignored")
-
-        def __init__(self, ignored: set[int], blocked: set[int]) -> None:
-            self.ignored = ignored
-            self.blocked = blocked
-
-    _given: _Given | None = None
-
-    def hold_signals() -> None:
-        """Block what can be blocked, and remember what the caller had. Calling again does nothing.
+    def hold_signals() -> SignalState:
+        """Block what can be blocked, and return what the caller had.
 
         The first thing that a run does: a signal that comes now waits for the program it was meant for.
         """
-        global _given
-        if _given is None:
-            blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
-            ignored = {s for s in (_signal.SIGINT, _signal.SIGCHLD) if _is_ignored(s)}
-            _given = _Given(ignored | _ignored_by_the_shell(), {int(number) for number in blocked})
+        blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
+        ignored = {s for s in (_signal.SIGINT, _signal.SIGCHLD) if _signal.getsignal(s) is _signal.SIG_IGN}
+        return SignalState(ignored | _ignored_by_the_shell(), {int(number) for number in blocked})
 
     def holdable_signals() -> set[int]:
         """Every signal that a run waits for and passes on.
@@ -159,18 +164,13 @@ else:
         others = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGTTOU, _signal.SIGCHLD}
         return {int(s) for s in _signal.valid_signals()} - others
 
-    def restore_signals() -> None:
+    def restore_signals(state: SignalState) -> None:
         """Dispositions and mask as the caller had them, in a process that is about to exec."""
-        if _given is None:
-            return
         for name in (*_CHANGED_BY_PYTHON, "SIGCHLD"):
             number = getattr(_signal, name)
-            _signal.signal(number, _signal.SIG_IGN if number in _given.ignored else _signal.SIG_DFL)
+            _signal.signal(number, _signal.SIG_IGN if number in state.ignored else _signal.SIG_DFL)
         # Last: what waited must meet the dispositions that are meant for it.
-        _signal.pthread_sigmask(_signal.SIG_SETMASK, _given.blocked)
-
-    def _is_ignored(number: int) -> bool:
-        return _signal.getsignal(number) is _signal.SIG_IGN
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, state.blocked)
 
     def _ignored_by_the_shell() -> set[int]:
         """Which of SIGPIPE and SIGXFSZ the caller ignores, if the caller is a shell.
@@ -189,19 +189,3 @@ else:
         except (OSError, ValueError, IndexError):
             pass
         return set()
-
-    def become(program: bytes, argv: list[bytes], environment: Environment) -> NoReturn:
-        """Exec in place, with the signals as the caller had them.
-
-        A script without an interpreter line goes to the shell, as POSIX execvp has it. Raises OSError if
-        the program cannot be executed.
-        """
-        hold_signals()
-        restore_signals()
-        variables: Any = environment  # two lists, where the type asks for a mapping without duplicates
-        try:
-            os.execve(program, argv, variables)
-        except OSError as error:
-            if error.errno != errno.ENOEXEC:
-                raise
-        os.execve(b"/bin/sh", [b"/bin/sh", program, *argv[1:]], variables)

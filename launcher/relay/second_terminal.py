@@ -16,6 +16,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 import os
+import select
 
 from launcher.relay.descriptors import poller
 
@@ -81,8 +82,6 @@ class SecondTerminal:
         return data.replace(b"\r\n", b"\n")
 
     def _has_more(self, milliseconds: int) -> bool:
-        import select
-
         return any(event & select.POLLIN for _, event in poller(self._ours).poll(milliseconds))
 
 

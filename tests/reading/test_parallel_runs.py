@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from launcher.reading import payload
 from launcher.reading.command_line import targets
+from launcher.record import adoption
 from tests.support.hashes import sha1
 
 # Leaves a payload under the lowest free number, as chef-run does, but never two under one: which of two runs
@@ -46,11 +46,11 @@ while True:
 
 def run(folder: Path, host: str) -> dict[str, str]:
     started = time.time()
-    earlier = payload.before(str(folder), started)
+    earlier = adoption.before(str(folder), started)
     subprocess.run([sys.executable, "-I", "-S", "-c", LEAVE_A_PAYLOAD, str(folder), sha1(host)], check=True)
     ended = time.time()
     hosts = targets([host, "directory", "/tmp/foo"])
-    return payload.adopt(str(folder), hosts, started=started, ended=ended, earlier=earlier)
+    return adoption.adopt(str(folder), hosts, started=started, ended=ended, earlier=earlier)
 
 
 def test_each_of_many_parallel_runs_adopts_its_own_payload(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.reading import payload
 from launcher.reading.command_line import Target, targets
+from launcher.record import adoption
 from tests.support.hashes import sha1
 
 ENDED = 1_800_000_000.0
@@ -64,7 +64,7 @@ def ours(*names: str) -> list[Target]:
 
 
 def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> dict[str, str]:
-    return payload.adopt(str(folder), ours(*names), started=STARTED, ended=ENDED, earlier=set(earlier))
+    return adoption.adopt(str(folder), ours(*names), started=STARTED, ended=ENDED, earlier=set(earlier))
 
 
 def test_this_runs_payload_gives_the_families_and_is_gone(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_payload_of_another_run_stays(other: Callable[[Path], Path], tmp_path:
 
 def test_a_payload_of_before_stays_unless_it_was_written_anew(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"))
-    earlier = payload.before(str(tmp_path), started=ENDED)
+    earlier = adoption.before(str(tmp_path), started=ENDED)
     assert adopt(tmp_path, "web01", earlier=earlier) == {}
     assert path.exists()
 
@@ -139,7 +139,7 @@ def test_a_payload_written_before_we_look_is_not_an_earlier_one(
 ) -> None:
     """chef-run is already at work when the directory is looked at."""
     written(tmp_path, ("web01", "linux"), ended=STARTED + 1)
-    assert payload.before(str(tmp_path), STARTED) == frozenset()
+    assert adoption.before(str(tmp_path), STARTED) == frozenset()
 
 
 @pytest.mark.parametrize("seconds", [-7200, 7200])
@@ -155,7 +155,7 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     began, monotonic = time.time(), time.monotonic()
     path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
     path.write_text(path.read_text())  # written now: its time is the file system's
-    found = payload.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), earlier=())
+    found = adoption.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), earlier=())
     assert found == {sha1("web01"): "linux"}
 
 
@@ -189,7 +189,7 @@ def test_a_payload_that_two_runs_could_take_is_taken_by_one(tmp_path: Path) -> N
         b"rubbish\n- :event: :run\n",
         b"--- !ruby/object:Gem::Requirement {}\n",
         b"---\nversion: 1.1.1\nentries: &a [*a]\n",
-        b"---\nversion: 1\nentries:\n" + b" " * payload.LARGEST + b"\n- :event: :run\n",
+        b"---\nversion: 1\nentries:\n" + b" " * adoption.MAX_SIZE + b"\n- :event: :run\n",
     ],
     ids=lambda text: repr(text[:20]),
 )
@@ -246,9 +246,9 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     (tmp_path / "file").touch()
-    assert payload.before(str(folder), STARTED) == frozenset()
+    assert adoption.before(str(folder), STARTED) == frozenset()
     assert adopt(folder, "web01") == {}
-    assert payload.failures(str(folder), started=STARTED, ended=ENDED) == {}
+    assert adoption.failures(str(folder), started=STARTED, ended=ENDED) == {}
 
 
 def test_errors_txt_is_read_and_kept_and_believed_if_of_this_run(tmp_path: Path) -> None:
@@ -256,12 +256,12 @@ def test_errors_txt_is_read_and_kept_and_believed_if_of_this_run(tmp_path: Path)
     errors.write_text("Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n")
 
     os.utime(errors, (ENDED, ENDED))
-    assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): "freebsd"}
+    assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): "freebsd"}
     for other in (STARTED - 1, ENDED + 1):
         os.utime(errors, (other, other))
-        assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
+        assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
     assert errors.exists()
 
     errors.unlink()
     errors.symlink_to(tmp_path / "missing")
-    assert payload.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
+    assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from launcher.reading import payload
 from launcher.reading.command_line import targets
 from launcher.reading.output import OS_NAMES, Observer, findings, platforms
+from launcher.record import adoption
 from tests.support.hashes import sha1
 
 RUNS = 10_000
@@ -79,7 +79,7 @@ def test_no_canary_leaves_a_payload_and_errors_txt(tmp_path: Path) -> None:
     )
     ended = max(path.stat().st_mtime for path in tmp_path.iterdir())
     found = targets(["web01", "directory", "/tmp/foo"])
-    adopted = payload.adopt(str(tmp_path), found, started=ended - 9, ended=ended, earlier=())
-    failures = payload.failures(str(tmp_path), started=ended - 9, ended=ended)
+    adopted = adoption.adopt(str(tmp_path), found, started=ended - 9, ended=ended, earlier=())
+    failures = adoption.failures(str(tmp_path), started=ended - 9, ended=ended)
     assert "cnry" not in repr((adopted, failures))
     assert failures == {sha1("cnry"): "freebsd"}

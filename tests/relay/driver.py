@@ -10,8 +10,9 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from launcher.relay import child as relay
+from launcher.quiet import in_background, quietly
 from launcher.relay import handover
+from launcher.relay.posix import start
 
 assert sys.platform == "linux"
 
@@ -45,22 +46,21 @@ def note(what: str) -> None:
         raise RuntimeError("what goes wrong here is nobody's business")
 
 
-handover.hold_signals()
-words = handover.caller_arguments(sys.argv[2:])
-ended = relay.run(
-    words[0],
-    words,
-    handover.caller_environment(),
-    inherit_terminal=sys.argv[1] == "inherit",
-    observer=Counter,
-    at_once=lambda: None,
-    meanwhile=lambda: note("thought, "),
-    at_end=lambda: note("ended"),
-    keep_stderr="DRIVER_LAST_WORDS" in os.environ,
+signals = handover.hold_signals()
+arguments = handover.caller_arguments(sys.argv[2:])
+command = handover.Command(arguments[0], arguments, handover.caller_environment(), signals)
+child = start(
+    command, Counter, inherit_terminal=sys.argv[1] == "inherit", keep_stderr="DRIVER_LAST_WORDS" in os.environ
 )
+thoughts = in_background(note, "thought, ")
+ran = child.wait()
+thoughts()
+if ran:
+    quietly(note, "ended")
+report = child.drain()
 if "DRIVER_REPORT" in os.environ:
-    with open(os.environ["DRIVER_REPORT"], "wb") as report:
-        report.write(ended.report)
-if ended.stderr is not None:
-    os.write(ended.stderr, b"last words\n")
-relay.end_like(ended)
+    with open(os.environ["DRIVER_REPORT"], "wb") as file:
+        file.write(report)
+if child.stderr is not None:
+    os.write(child.stderr, b"last words\n")
+child.exit_the_same_way()

@@ -134,9 +134,9 @@ def test_a_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Path)
 
 
 FAULTS = [
-    "clone:error=ENOMEM:when=1",  # no child
-    "clone:error=EAGAIN:when=2",  # no relay process
-    "clone3:error=EAGAIN",  # no thread, neither here nor in the relay process, which has begun by then
+    "clone:error=ENOMEM:when=1",  # no relay process
+    "clone:error=EAGAIN:when=2",  # no child
+    "clone3:error=EAGAIN",  # no thread, neither here nor in the relay process
     "clone3:error=EAGAIN:when=2",  # one of two
     "chdir:error=EACCES",
     "pipe2:error=EMFILE:when=1",
@@ -153,47 +153,64 @@ def test_what_fails_before_the_child_runs_is_not_its_misfortune(fault: str) -> N
     assert outcome(failing(fault) + RELAY + much) == outcome(much)
 
 
+@pytest.mark.parametrize("fault", ["clone:error=EAGAIN:when=1", "clone:error=EAGAIN:when=2", "clone3:error=EAGAIN"])
+def test_where_there_can_be_no_relay_the_program_takes_our_place(fault: str) -> None:
+    """Without one, nobody could tell which signals the group has had; and who waited for it leaves no trace."""
+    look = sh(
+        """read -r parent </proc/$PPID/comm; read -r children </proc/$$/task/$$/children; echo "$parent, $children"
+        while read -r name value; do
+            case $name in SigPnd: | ShdPnd: | SigBlk: | SigIgn: | SigCgt:) echo "$name $value" ;; esac
+        done </proc/$$/status; exit 9"""
+    )
+    assert outcome(failing(fault) + RELAY + look) == outcome(failing("clone:delay_enter=1") + look)
+
+
+# What takes a second before the program may begin, and how many processes the launcher has made by then.
+LATE = {"the child": ("clone:delay_enter=1000000:when=2", 1), "the relay process": ("chdir:delay_enter=1000000", 2)}
+
+
 @contextmanager
-def before_the_relay_process_is_there(program: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
-    """What was started, the launcher, and its child, which waits to be let begin: the next fork takes a second."""
-    with started(second_fork_delayed(program), stdout=subprocess.PIPE) as process:
-        yield process, *launcher_and_child(process)
+def before_the_program_begins(late: str, program: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
+    """What was started, and the whole group: the launcher first, and those that it has made so far."""
+    fault, made = LATE[late]
+    with started([*failing(fault), *RELAY, *program], stdout=subprocess.PIPE) as process:
+        yield process, members_once_there(process, made)
 
 
-def second_fork_delayed(program: list[str]) -> list[str]:
-    return [*failing("clone:delay_enter=1000000:when=2"), *RELAY, *program]
-
-
-def launcher_and_child(process: subprocess.Popen[bytes]) -> tuple[int, int]:
-    """Once they are there, below the process that delays them."""
+def members_once_there(process: subprocess.Popen[bytes], made: int) -> list[int]:
+    """The group, once it is whole, below the process that delays it."""
     return wait_until(
-        lambda: [(parent, each) for parent in children(process.pid) for each in children(parent)], "the child is there"
-    )[0]
+        lambda: next(([pid, *children(pid)] for pid in children(process.pid) if len(children(pid)) == made), []),
+        f"there are {made} processes",
+    )
 
 
-def test_killed_without_a_relay_process_it_takes_the_child_along(tmp_path: Path) -> None:
-    """No relay process is there yet that would notice, and the child has not begun."""
-    with before_the_relay_process_is_there(["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, launcher, its_child):
+@pytest.mark.parametrize("late", LATE)
+def test_killed_before_the_program_begins_it_takes_all_along(late: str, tmp_path: Path) -> None:
+    with before_the_program_begins(late, ["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, (launcher, *others)):
         os.kill(launcher, signal.SIGKILL)
-        wait_until(lambda: has_ended(its_child), "the child has ended")
+        wait_until(lambda: all(has_ended(pid) for pid in others), "the others have ended")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_group_signal_before_the_relay_process_is_one_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", LATE)
+def test_a_group_signal_before_the_program_begins_is_one_signal(late: str, tmp_path: Path) -> None:
+    """As without us, it comes before the program could know what to do with it."""
     note = f"trap 'echo got' USR1; echo begun >{tmp_path}/begun; read line"
-    with before_the_relay_process_is_there(["/bin/sh", "-c", note]) as (process, launcher, its_child):
-        for pid in (launcher, its_child):
+    with before_the_program_begins(late, ["/bin/sh", "-c", note]) as (process, members):
+        for pid in reversed(members):
             os.kill(pid, signal.SIGUSR1)
-        # As without us: it came before the program could know what to do with it.
         assert process.wait(PATIENCE) == -signal.SIGUSR1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_resize_before_the_relay_process_is_there_is_not_lost() -> None:
+@pytest.mark.parametrize("late", LATE)
+def test_a_resize_before_the_program_begins_is_not_lost(late: str) -> None:
     script = "exec 3>&1; until [ \"$(stty size <&3)\" = '40 109' ]; do sleep 0.01; done; echo followed"
+    fault, made = LATE[late]
     with Terminal() as terminal:
-        process = on_terminal(second_fork_delayed(sh(script)), terminal)
-        launcher_and_child(process)
+        process = on_terminal([*failing(fault), *RELAY, *sh(script)], terminal)
+        members_once_there(process, made)
         fcntl.ioctl(terminal.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 109, 0, 0))
         terminal.read_until(b"followed")
         assert process.wait(PATIENCE) == 0

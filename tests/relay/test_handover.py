@@ -126,10 +126,11 @@ def test_become_takes_our_place_with_all_that_the_caller_gave(tmp_path: Path) ->
         import os, sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from launcher.relay import handover
+        from launcher.relay.in_place import exec_in_place
         words = handover.caller_arguments(sys.argv[1:])
         environment = handover.caller_environment().plus(b"EXTRA", b"1")
         assert environment.get(b"EXTRA") == b"1" and environment.get(b"NONE") is None
-        handover.become(words[0], words, environment)
+        exec_in_place(handover.Command(words[0], words, environment, handover.hold_signals()))
     """
     command = ["/bin/sh", "-c", "echo $$ $EXTRA; grep Sig.*: /proc/self/status"]
     direct = subprocess.Popen(command, stdout=subprocess.PIPE, env={"EXTRA": "1"})
@@ -145,7 +146,7 @@ def test_what_is_imported_before_the_child_runs_is_little() -> None:
     script = f"""if True:
         import sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-        import launcher.relay.child
+        import launcher.relay.posix
         heavy = "typing re json signal subprocess dataclasses enum collections threading pathlib functools"
         print(*sorted(set(heavy.split()) & set(sys.modules)))
     """

@@ -1,0 +1,136 @@
+"""The life of the relay process: it passes the child's output on, and hears which signals the whole group gets.
+
+It is in the caller's process group, and serves as its canary: a signal that reaches it was sent to the group.
+When the launcher is killed, it ends the child, as that signal would have; when a grandchild still holds the
+output at the end, it lives on until that is served.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+# ruff: noqa: E402
+
+from launcher.relay.descriptors import Inherited, poller
+from launcher.relay.follower import Follower
+from launcher.relay.handover import holdable_signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+
+    from launcher.relay.routes import Route
+    from launcher.relay.watcher import Watcher
+else:
+    import _signal  # `signal` itself takes 3.5 ms
+
+CHILD_SIZE = 8  # bytes: of the child's process id, which is what it is told first
+# What the launcher orders, and what is answered; the last two are above every signal's number.
+ASK = b"?"
+DRAIN = b"!"
+CHILD_ENDED = b"."
+ANSWERED = b"\0"
+STAYS, LEAVES = b"\xfe", b"\xff"
+
+# Not listened for. A fault of its own must end it; and a lost pipe must not be news to be written to a pipe.
+_UNHEARD = {
+    *(_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS),
+    _signal.SIGPIPE,
+}
+# A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
+_DRAIN_SECONDS = 0.1
+# Until then the program has begun, and what the observer imports takes no processor from it.
+_QUIET_MILLISECONDS = 100
+
+
+def serve(routes: list[Route], watcher: Watcher, inherited: Inherited, orders: int, answers: int) -> None:
+    """Live. It starts with all signals held. Raises RuntimeError or OSError where there are no threads to be had."""
+    inherited.let_go()
+    try:
+        os.chdir("/")  # it may outlive the run, and must keep no file system busy
+    except OSError:
+        pass
+    followers = [Follower(route, watcher) for route in routes]
+    for follower in followers:
+        follower.start()
+    children: list[int] = []
+    _listen_for_signals(routes, answers, children)
+    tell(answers, ANSWERED)
+    if child := os.read(orders, CHILD_SIZE):
+        children.append(int.from_bytes(child, "little"))
+        _adjust_size(routes, children)  # since the routes were opened; of signals it has only those after its fork
+        _obey(followers, watcher, children[0], orders, answers)
+
+
+def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, answers: int) -> None:
+    """Do as the launcher orders, until the child has ended, or the launcher; then serve who still writes."""
+    if not poller(orders).poll(_QUIET_MILLISECONDS):
+        watcher.prepare()
+    while (order := os.read(orders, 1)) not in (b"", CHILD_ENDED):
+        if order == DRAIN:
+            for follower in followers:
+                follower.drain(_DRAIN_SECONDS)
+        tell(answers, ANSWERED)
+    _signal.set_wakeup_fd(-1)
+    if not order:
+        send(child, _signal.SIGKILL)  # the launcher was killed, in place of the program
+    for follower in followers:
+        follower.drain()
+    if order:
+        stays = any(not follower.is_over for follower in followers)
+        tell(answers, (STAYS if stays else LEAVES) + watcher.report())
+    os.close(answers)
+    for follower in followers:
+        follower.wait_until_over()
+
+
+def _listen_for_signals(routes: list[Route], answers: int, children: list[int]) -> None:
+    """From here on, the number of each signal is in `answers` the moment it has come."""
+
+    def note(number: int, frame: object) -> None:
+        # In the background a size changes without SIGWINCH; it is SIGCONT that brings us back.
+        if number in (_signal.SIGWINCH, _signal.SIGCONT):
+            _adjust_size(routes, children)
+
+    os.set_blocking(answers, False)
+    _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)
+    heard = holdable_signals() - _UNHEARD
+    for number in heard:
+        _signal.signal(number, note)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
+
+
+def _adjust_size(routes: list[Route], children: list[int]) -> None:
+    """Have the second terminal as large as the real one, and the child look again: it may have done so too early."""
+    if _follow_size(routes):
+        for child in children:
+            send(child, _signal.SIGWINCH)
+
+
+def _follow_size(routes: list[Route]) -> bool:
+    changed = False
+    for route in routes:
+        if route.terminal is not None:
+            try:
+                changed |= route.terminal.follow_size()
+            except OSError:
+                pass  # that output is closed
+    return changed
+
+
+def send(process: int, number: int) -> None:
+    """Send a signal to a process that may have ended, or have become somebody else's."""
+    try:
+        os.kill(process, number)
+    except OSError:
+        pass
+
+
+def tell(listener: int, words: bytes) -> None:
+    """Write to a process of ours that somebody may have killed, which is seen where we read."""
+    try:
+        os.write(listener, words)
+    except OSError:
+        pass
