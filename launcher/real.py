@@ -28,11 +28,12 @@ class NoChefRun(Exception):
         self.exit_code = exit_code
 
 
-def find(variables: Mapping[str, str], config: Config | None, profile: Profile, launcher: str) -> str:
+def find(variables: Mapping[str, str], config: Config | None, profile: Profile, launcher: str, depth: int = 0) -> str:
     """The path of the real chef-run; `launcher` is the path of the file that was started as the launcher.
 
     A place that somebody named (the variable, then `[launcher] chef_run`) is taken at its word: if nothing can be
-    run there, that is an error, and no other chef-run is run instead. Raises NoChefRun.
+    run there, that is an error, and no other chef-run is run instead. `depth` is how many launchers are at work above
+    this one: from the second on, what they have run may have led back to us, and the next is taken. Raises NoChefRun.
     """
     found = named_by_variable(variables, launcher)
     if found:
@@ -41,14 +42,17 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
     if config and named:
         return _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
 
-    not_executable = None
-    for candidate in _candidates(variables, profile, launcher):
+    possible: list[str] = []
+    not_executable: list[str] = []
+    for candidate in _candidates(variables, profile, launcher, depth):
         if os.path.isfile(candidate) and not is_launcher(candidate, launcher):
-            if os.access(candidate, os.X_OK):
-                return candidate
-            not_executable = not_executable or candidate
+            (possible if os.access(candidate, os.X_OK) else not_executable).append(candidate)
+            if len(possible) >= max(1, depth):
+                break
+    if possible:
+        return possible[-1]
     if not_executable:
-        raise NoChefRun(NOT_EXECUTABLE, f"{not_executable} is not executable")
+        raise NoChefRun(NOT_EXECUTABLE, f"{not_executable[0]} is not executable")
     raise NoChefRun(
         NOT_FOUND,
         f"cannot find chef-run: install {profile.name}, or set {VARIABLE} to its path",
@@ -64,23 +68,42 @@ def named_by_variable(variables: Mapping[str, str], launcher: str) -> str | None
 def _checked(path: str, named_by: str, launcher: str) -> str:
     if not os.path.exists(path):
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist")
-    if os.path.isdir(path) or not os.access(path, os.X_OK):
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file")
     if is_launcher(path, launcher):
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
     return path
 
 
-def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str) -> Iterator[str]:
+def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str, depth: int) -> Iterator[str]:
     beside = os.path.dirname(os.path.realpath(launcher))
     for path in profile.chef_run:
         yield _by_its_own_name(os.path.normpath(os.path.join(beside, path)))
     names = ["chef-run"]
     if sys.platform == "win32":
         names = ["chef-run" + extension for extension in variables.get("PATHEXT", ".EXE;.BAT;.CMD").split(os.pathsep)]
-    for folder in variables.get("PATH", os.defpath).split(os.pathsep):
+    for directory in _path(variables, launcher if depth else None):
         for name in names:
-            yield os.path.join(folder or ".", name)
+            yield os.path.join(directory, name)
+
+
+def _path(variables: Mapping[str, str], behind: str | None) -> list[str]:
+    """The directories of the PATH; those behind the one that this program lies in come first, if it is given.
+
+    Whoever stands in front of that one, and has led to it, wants what comes next.
+    """
+    path = [directory or "." for directory in variables.get("PATH", os.defpath).split(os.pathsep)]
+    for place, directory in enumerate(path, 1):
+        if behind and _is_same(directory, os.path.dirname(behind)):
+            return path[place:] + path[:place]
+    return path
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _by_its_own_name(path: str) -> str:
@@ -98,8 +121,9 @@ def is_launcher(path: str, launcher: str) -> bool:
     try:
         if os.path.samefile(path, launcher):
             return True
-        with open(path, "rb", buffering=0) as file:
-            head = file.read(4096)
+        # Without waiting, should it have become a FIFO meanwhile.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:
+            head = file.read(4096) or b""
     except OSError:  # unreadable programs can be run all the same
         return False
     return (head[:2] == b"#!" and any(mark in head for mark in _OUR_SCRIPTS)) or _OUR_SHIM in head

@@ -18,14 +18,17 @@ from launcher.relay.in_place import exec_in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    if sys.platform == "win32":
+        from launcher.relay.windows import Child
+    else:
+        from launcher.relay.posix import Child
     from typing import NoReturn
 
     from launcher.home.layout import Home
     from launcher.reading.output import Observer
     from launcher.record.recording import Collected, Prepared
-    from launcher.relay.posix import Child
 
-DEEPEST = 10  # launchers inside launchers, before we take it that they start each other for ever
+MAX_DEPTH = 10  # launchers inside launchers, before we take it that they start each other for ever
 
 
 def run(arguments: list[str]) -> NoReturn:
@@ -33,7 +36,7 @@ def run(arguments: list[str]) -> NoReturn:
 
     Raises real.NoChefRun if there is none.
     """
-    signals = handover.hold_signals()
+    signals = handover.caller_signals()
     situation = Situation(os.environ, arguments)
     command = _command(situation, signals)
 
@@ -43,12 +46,11 @@ def run(arguments: list[str]) -> NoReturn:
     if recorded is None or child is None:
         os._exit(exec_in_place(command))
 
-    sender = quietly(_flush, recorded, started, signals)
-    preparation = in_background(_prepare, situation, recorded, started, sender)
+    preparation = in_background(_flush_and_prepare, situation, recorded, started, signals)
     ran = child.wait()
     prepared = preparation()
     collected = quietly(_collect_after_exit, prepared) if ran and prepared else None
-    report = child.drain()
+    report = quietly(child.drain) or b""
     kept = quietly(_keep, collected, report) if collected else False
     if kept and child.stderr is not None:
         quietly(_show_notice, situation, recorded, child.stderr)
@@ -57,29 +59,31 @@ def run(arguments: list[str]) -> NoReturn:
 
 def _command(situation: Situation, signals: handover.SignalState) -> handover.Command:
     """What is to be run. Raises real.NoChefRun."""
-    program = os.fsencode(_chef_run(situation))
+    depth = _depth(situation)
+    program = os.fsencode(_chef_run(situation, depth))
     arguments = [program, *handover.caller_arguments(list(situation.arguments))]
-    return handover.Command(program, arguments, _one_deeper(handover.caller_environment()), signals)
+    # Our mark that a launcher is at work: all that we add.
+    environment = handover.caller_environment().plus(os.fsencode(decision.DEPTH), b"%d" % (depth + 1))
+    return handover.Command(program, arguments, environment, signals)
 
 
-def _chef_run(situation: Situation) -> str:
-    """The path of the real chef-run. Where the variable names it, no file is read to know."""
-    launcher = sys.argv[0]
-    return real.named_by_variable(situation.variables, launcher) or real.find(
-        situation.variables, situation.config, situation.profile, launcher
-    )
-
-
-def _one_deeper(environment: handover.Environment) -> handover.Environment:
-    """The caller's environment, with our mark that a launcher is at work: all that we add."""
-    name = os.fsencode(decision.DEPTH)
-    value = environment.get(name) or b"0"
-    depth = int(value) + 1 if value.isdigit() and len(value) < 4 else 1
-    if depth > DEEPEST:
+def _depth(situation: Situation) -> int:
+    """How many launchers are at work above this one. Raises real.NoChefRun if they start each other for ever."""
+    value = situation.variables.get(decision.DEPTH, "")
+    depth = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else 0
+    if depth >= MAX_DEPTH:
         raise real.NoChefRun(
             real.NOT_FOUND, "what it finds as chef-run starts the launcher again; set " + real.VARIABLE
         )
-    return environment.plus(name, str(depth).encode())
+    return depth
+
+
+def _chef_run(situation: Situation, depth: int) -> str:
+    """The path of the real chef-run. Where the variable names it, no file is read to know."""
+    launcher = sys.argv[0]
+    return real.named_by_variable(situation.variables, launcher) or real.find(
+        situation.variables, situation.config, situation.profile, launcher, depth
+    )
 
 
 class _Recorded:
@@ -122,6 +126,20 @@ def _observer() -> Observer:
     return Observer()
 
 
+def _flush_and_prepare(
+    situation: Situation, recorded: _Recorded, started: float, signals: handover.SignalState
+) -> Prepared:
+    """In a thread of its own: nothing in HOME, which may be slow or hang, holds up who serves chef-run's signals."""
+    sender = quietly(_flush, recorded, started, signals)
+
+    from launcher.record import recording
+
+    prepared = recording.prepare(situation, recorded.home, started)
+    if sender is not None:
+        os.waitpid(sender, os.WNOHANG)  # it has long ended, unless a lock does not answer
+    return prepared
+
+
 def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -> int | None:
     """Have the sessions of earlier runs sent, if any wait and the time has come.
 
@@ -138,15 +156,6 @@ def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -
     from launcher.delivery import sender
 
     return sender.start(recorded.home, started, signals)
-
-
-def _prepare(situation: Situation, recorded: _Recorded, started: float, sender: int | None) -> Prepared:
-    from launcher.record import recording
-
-    prepared = recording.prepare(situation, recorded.home, started)
-    if sender is not None:
-        os.waitpid(sender, 0)
-    return prepared
 
 
 def _collect_after_exit(prepared: Prepared) -> Collected | None:

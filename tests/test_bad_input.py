@@ -140,6 +140,7 @@ def test_a_file_that_cannot_grow_is_silent(home: Home, launcher: Launcher, chef_
 
 
 FILL = """
+mkdir "$HOME/.chef-workstation"
 "$0" exec web01 a b 2>/dev/null
 head -c 99999 /dev/zero > "$HOME/fill" 2>/dev/null
 "$0" exec web01 a b && "$0" status --json
@@ -155,6 +156,7 @@ def test_a_full_disk_is_silent_and_explained(home: Home, launcher: Launcher, che
 
 
 def test_a_run_of_more_hosts_than_a_session_holds_is_counted(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    home.set_up()
     chef_run.path.write_text("#!/bin/sh\nexit 3\n")
     done = launcher.exec(",".join(f"web{number}" for number in range(600)), "directory", "/tmp/foo")
     assert (done.returncode, done.stdout) == (3, b"")

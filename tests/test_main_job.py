@@ -94,7 +94,8 @@ def test_a_session_holds_what_is_promised_and_nothing_else(home: Home, launcher:
 
 
 def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launcher, chef_run: Program) -> None:
-    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no directories itself
+    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no more directories itself
+    home.set_up()
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://127.0.0.1:1"
     subprocess.run(["sh", "-c", 'umask 0; exec "$0" exec web01 a b', str(launcher.path)], env=home.env, check=True)
     modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in home.path.rglob("*")}
@@ -107,9 +108,17 @@ def test_in_a_fresh_home_nothing_is_made_before_chef_run_ends(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     """chef-run sets itself up only where its directory is not there."""
-    chef_run.path.write_text('#!/bin/sh\nls -A "$HOME"\n')
+    chef_run.path.write_text('#!/bin/sh\nls -A "$HOME"; mkdir "$HOME/.chef-workstation"\n')
     assert launcher.exec("web01", "a", "b").stdout == b""
     assert len(home.sessions()) == 1
+
+
+def test_where_chef_run_never_set_itself_up_nothing_is_made(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """It did not come so far, and would not set itself up any more if we made its directory."""
+    chef_run.path.write_text("#!/bin/sh\nexit 1\n")
+    done = launcher.exec("web01", "a", "b")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    assert home.files() == set()
 
 
 def test_chef_runs_own_first_run_happens_as_it_would(home: Home, launcher: Launcher, chef_run: Program) -> None:
@@ -200,6 +209,7 @@ def test_the_exit_code_is_chef_runs(launcher: Launcher, chef_run: Program, code:
 def test_the_launcher_dies_of_the_signal_that_chef_run_died_of(
     home: Home, launcher: Launcher, chef_run: Program, number: signal.Signals
 ) -> None:
+    home.set_up()
     chef_run.path.write_text(f"#!/bin/sh\nkill -{int(number)} $$\n")
     assert launcher.exec("web01", "a", "b").returncode == -number
     assert len(home.sessions()) == 1
@@ -221,6 +231,7 @@ def test_ctrl_c_in_a_terminal_ends_the_run_as_it_ends_chef_run(
 
 def test_a_terminal_hung_up_at_the_end_changes_nothing(home: Home, launcher: Launcher, chef_run: Program) -> None:
     """Neither the exit code nor the record."""
+    home.set_up()
     chef_run.path.write_text("#!/bin/sh\necho done\nexit 7\n")
     for _ in range(10):
         terminal = launcher.on_a_terminal("exec", "web01", "a", "b")
@@ -266,6 +277,7 @@ def test_a_launcher_inside_a_launcher_records_nothing(home: Home, launcher: Laun
 def test_fifty_runs_at_once_lose_nothing(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector
 ) -> None:
+    home.set_up()
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")
     assert {run.wait() for run in [launcher.start("exec", f"web{n}", "a", "b") for n in range(50)]} == {7}
     wait_for_no_sender(home)
@@ -278,6 +290,7 @@ def test_fifty_runs_at_once_lose_nothing(
 def test_a_caller_that_ignores_its_childrens_end_changes_nothing(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector
 ) -> None:
+    home.set_up()
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")
     ignoring = [sys.executable, "-c", IGNORES_CHILDREN, str(launcher.path), "exec", "web01", "a", "b"]
     assert subprocess.run(ignoring, env=home.env, check=False).returncode == 7

@@ -103,6 +103,33 @@ def test_a_script_that_leads_back_to_the_launcher_ends(home: Home, launcher: Lau
     assert done.stderr.count(b"\n") == 1
 
 
+# What is in front of our symbolic link on the PATH.
+SHIMS = {
+    "runs the next behind itself": '#!/bin/sh\nexec {links}/chef-run "$@"\n',
+    "takes its own directory out": '#!/bin/sh\nPATH=${{PATH#*:}}\nexec chef-run "$@"\n',
+    "has another name of ours": '#!/bin/sh\nexec ours "$@"\n',
+    "waits for it": '#!/bin/sh\n{links}/chef-run "$@"\n',
+}
+
+
+@pytest.mark.parametrize("shim", SHIMS.values(), ids=SHIMS)
+def test_a_loop_is_resolved_by_taking_the_next(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, shim: str
+) -> None:
+    home.use()
+    del home.env["CHEF_TELEMETRY_OPT_OUT"]
+    shims, links = tmp_path / "shims", tmp_path / "links"
+    program(shims / "chef-run", shim.format(links=links))
+    links.mkdir()
+    for name in ("chef-run", "ours"):
+        (links / name).symlink_to(launcher.path)
+    program(on_path / "chef-run", '#!/bin/sh\necho "the real one: $*"; exit 3\n')
+    home.env["PATH"] = f"{shims}:{links}:{home.env['PATH']}"
+    done = subprocess.run([shims / "chef-run", "web01"], env=home.env, capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (3, b"the real one: web01\n")
+    assert len(home.sessions()) == 1
+
+
 def test_without_a_chef_run_one_line_says_so_and_the_code_is_127(home: Home, launcher: Launcher) -> None:
     done = launcher.exec("web01", "secret", "thing")
     assert done.returncode == 127
@@ -119,7 +146,7 @@ def test_a_chef_run_that_cannot_be_executed_is_named_with_126(home: Home, launch
     assert done.stderr == f"chef-run-launcher: {path} is not executable\n".encode()
 
 
-@pytest.mark.parametrize("kind", ["missing", "not executable", "folder", "launcher"])
+@pytest.mark.parametrize("kind", ["missing", "not executable", "folder", "launcher", "pipe"])
 def test_a_named_chef_run_that_is_none_is_an_error(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, kind: str
 ) -> None:
@@ -130,10 +157,12 @@ def test_a_named_chef_run_that_is_none_is_an_error(
         "not executable": program(tmp_path / "plain", mode=0o644),
         "folder": tmp_path,
         "launcher": launcher.path,
+        "pipe": tmp_path / "pipe",
     }
+    os.mkfifo(paths["pipe"], 0o755)
     home.env["CHEF_RUN_LAUNCHER_REAL"] = str(paths[kind])
     done = launcher.exec()
-    assert done.returncode == (126 if kind in ("not executable", "folder") else 127)
+    assert done.returncode == (126 if kind in ("not executable", "folder", "pipe") else 127)
     assert done.stdout == b""
     assert f"CHEF_RUN_LAUNCHER_REAL names {paths[kind]}, which ".encode() in done.stderr
     assert done.stderr.count(b"\n") == 1

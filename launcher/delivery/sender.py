@@ -31,18 +31,12 @@ def start(home: Home, stored_before: float, signals: SignalState) -> int | None:
     """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
 
     Returns the process id of what starts it, which is to be waited for when there is time; None if there is none.
-    `signals` are those that the caller of the run had.
+    `signals` are those that the caller of the run had. Raises OSError if there can be none.
 
     The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
-    and where nothing can be written, none does. Raises OSError if there can be none.
+    and where nothing can be written, none does.
     """
-    lock_fd = lock.take(home.lock)
-    if lock_fd is None:
-        return None
-    try:
-        return _start(home, lock_fd, int(stored_before * 1e9), signals)
-    finally:
-        os.close(lock_fd)
+    return _start(home, int(stored_before * 1e9), signals)
 
 
 def main(moment: str) -> None:
@@ -70,9 +64,13 @@ def _command(moment: int) -> list[str]:
 
 if sys.platform == "win32":
 
-    def _start(home: Home, lock_fd: int, moment: int, signals: SignalState) -> int | None:
+    def _start(home: Home, moment: int, signals: SignalState) -> int | None:
         import subprocess
 
+        lock_fd = lock.take(home.lock)
+        if lock_fd is None:
+            return None
+        os.close(lock_fd)  # it cannot be inherited here: the sender takes it again
         schedule.begin(home)
         flags = (
             subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
@@ -91,38 +89,48 @@ if sys.platform == "win32":
         return lock.take(home.lock)
 
 else:
+    from launcher.quiet import quietly
     from launcher.relay import descriptors
 
-    def _start(home: Home, lock_fd: int, moment: int, signals: SignalState) -> int | None:
+    def _start(home: Home, moment: int, signals: SignalState) -> int | None:
         # Twice, so that init and not we must wait for it.
         child = os.fork()
         if child:
             return child
         try:
-            # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
-            os.setsid()
-            os.nice(19)  # from here on whatever else there is to do comes first
-            # Here and not in the launcher: where files may not grow, the kernel sends who writes one a signal, and the
-            # launcher would pass it on to chef-run.
-            schedule.begin(home)
-            handover.restore_signals(signals)
-            if os.fork():
-                os._exit(0)
-            _limit_lifetime()
-            environment = _environment()
-            os.chdir("/")
-            os.dup2(lock_fd, _LOCK)
-            null = os.open(os.devnull, os.O_RDWR)
-            for descriptor in (0, 1, 2):
-                os.dup2(null, descriptor)
-            for descriptor in (0, 1, 2, _LOCK):
-                os.set_inheritable(descriptor, True)  # which dup2 leaves undone where both are one
-            # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
-            descriptors.close([number for number in descriptors.open_descriptors() if number > _LOCK])
-            command = _command(moment)
-            os.execve(command[0], command, environment)
+            _become_sender(home, moment, signals)
         finally:
             os._exit(1)
+
+    def _become_sender(home: Home, moment: int, signals: SignalState) -> None:
+        """In a process of its own: take the lock, note the attempt, and exec the sender. Returns if one is at work."""
+        # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
+        os.setsid()
+        os.nice(19)  # from here on whatever else there is to do comes first
+        quietly(handover.forget_arguments)
+        # Here and not in the launcher: a lock may never answer; and where files may not grow, the kernel sends who
+        # writes one a signal, which the launcher would pass on to chef-run.
+        _limit_lifetime()
+        lock_fd = lock.take(home.lock)
+        if lock_fd is None:
+            return
+        schedule.begin(home)
+        handover.restore_signals(signals)
+        if os.fork():
+            os._exit(0)
+        _limit_lifetime()
+        environment = _environment()
+        os.chdir("/")
+        os.dup2(lock_fd, _LOCK)
+        nothing = descriptors.null()
+        for descriptor in (0, 1, 2):
+            os.dup2(nothing, descriptor)
+        for descriptor in (0, 1, 2, _LOCK):
+            os.set_inheritable(descriptor, True)  # which dup2 leaves undone where both are one
+        # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
+        descriptors.close([number for number in descriptors.open_descriptors() if number > _LOCK])
+        command = _command(moment)
+        os.execve(command[0], command, environment)
 
     def _environment() -> dict[str, str]:
         """The caller's, with paths that mean the same in another folder."""

@@ -56,15 +56,15 @@ def prepare(situation: Situation, home: Home, started: float) -> Prepared:
 def collect_after_exit(prepared: Prepared) -> Collected | None:
     """What can be done as soon as chef-run has ended, without knowing all of its output.
 
-    None if telemetry was turned off while chef-run ran: whoever did so meant this run too. Raises OSError where nothing
-    can be written: then chef-run's payload stays where it is.
+    None if telemetry was turned off while chef-run ran: whoever did so meant this run too. None as well if there still
+    is no ~/.chef-workstation: chef-run never came so far, and would skip its own first-run set-up if we made it. Raises
+    OSError where nothing can be written: then chef-run's payload stays where it is.
     """
     ended = time.time()
     home, started = prepared.home, prepared.started
     decision = prepared.situation.reread().decision
-    if not decision.on:
+    if not decision.on or not files.is_folder(home.folder):
         return None
-    files.make_folder(home.folder)
     files.make_folder(home.telemetry)
     hosts = decision.hosts.level
     return Collected(

@@ -32,6 +32,16 @@ def duplicate(descriptor: int, lowest: int = 3) -> int:
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, lowest)
 
 
+def null() -> int:
+    """A descriptor of /dev/null, neither 0, 1 nor 2; where there is none, of a pipe that nobody reads."""
+    try:
+        return above_standard(os.open(os.devnull, os.O_RDWR))
+    except OSError:
+        reading, writing = pipe()
+        os.close(reading)
+        return writing
+
+
 class Inherited:
     """What this process and its children hold of the caller's files: found out before they fork, let go of at once."""
 
@@ -40,24 +50,16 @@ class Inherited:
     def __init__(self, kept: list[int]) -> None:
         """`kept` are the descriptors that are ours."""
         self._others = [number for number in open_descriptors() if number > 2 and number not in kept]
-        self._null: int | None = None
-        try:
-            self._null = above_standard(os.open(os.devnull, os.O_RDWR))
-        except OSError:
-            pass  # there is none here
+        self._null = null()
 
     def let_go(self) -> None:
         """Hold nothing of the caller's: /dev/null on 0, 1 and 2, and all others closed.
 
         Whoever waits for the end of a file, for EPIPE or for a lock must not wait for us.
         """
-        if self._null is None:
-            os.closerange(0, 3)
-        else:
-            for number in (0, 1, 2):
-                os.dup2(self._null, number)
-            os.close(self._null)
-        close(self._others)
+        for number in (0, 1, 2):
+            os.dup2(self._null, number)
+        close([self._null, *self._others])
 
 
 def close(descriptors: list[int]) -> None:

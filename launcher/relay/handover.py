@@ -103,6 +103,21 @@ def caller_arguments(arguments: list[str]) -> list[bytes]:
     return given[len(given) - len(arguments) :]
 
 
+def forget_arguments() -> None:
+    """Have this process show no arguments any more to those who list processes: some hold passwords.
+
+    The kernel shows what stands where it once put them, at the places that /proc/self/stat ends its list with. Raises
+    OSError where there is no /proc.
+    """
+    start, end = map(int, _read_whole("/proc/self/stat").rpartition(b")")[2].split()[45:47])
+    memory = os.open("/proc/self/mem", os.O_WRONLY)
+    try:
+        os.lseek(memory, start, os.SEEK_SET)
+        os.write(memory, b"chef-run-launcher"[: end - start - 1].ljust(end - start, b"\0"))
+    finally:
+        os.close(memory)
+
+
 def _read_whole(path: str) -> bytes:
     file = os.open(path, os.O_RDONLY)
     try:
@@ -138,8 +153,8 @@ class Command:
 
 if sys.platform == "win32":
 
-    def hold_signals() -> SignalState:
-        """There is nothing to hold: chef-run is told of Ctrl-C by the console itself."""
+    def caller_signals() -> SignalState:
+        """There are none to know of: chef-run is told of Ctrl-C by the console itself."""
         return SignalState(set(), set())
 
     def restore_signals(state: SignalState) -> None:
@@ -147,14 +162,18 @@ if sys.platform == "win32":
 
 else:
 
-    def hold_signals() -> SignalState:
-        """Block what can be blocked, and return what the caller had.
-
-        The first thing that a run does: a signal that comes now waits for the program it was meant for.
-        """
-        blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
+    def caller_signals() -> SignalState:
+        """What the caller ignores and blocks. To be asked before any of that is changed."""
+        blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         ignored = {s for s in (_signal.SIGINT, _signal.SIGCHLD) if _signal.getsignal(s) is _signal.SIG_IGN}
         return SignalState(ignored | _ignored_by_the_shell(), {int(number) for number in blocked})
+
+    def hold_signals() -> None:
+        """Block what can be blocked: a signal that comes now waits for the program that it was meant for.
+
+        Not before there is about to be one: until then, a signal does to us what it would do to a program that starts.
+        """
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
 
     def holdable_signals() -> set[int]:
         """Every signal that a run waits for and passes on.

@@ -29,7 +29,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 from launcher import quiet
 from launcher.relay.canary import Canary
 from launcher.relay.descriptors import Inherited, close, duplicate, pipe
-from launcher.relay.handover import holdable_signals
+from launcher.relay.handover import hold_signals, holdable_signals
 from launcher.relay.in_place import NOT_EXECUTABLE, exec_in_place
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes
@@ -60,6 +60,7 @@ def start(
     `make_observer` is called in the relay process. With `inherit_terminal`, a terminal is handed down untouched instead
     of being relayed. With `keep_stderr`, Child.stderr is a duplicate of standard error for something to say afterwards.
     """
+    hold_signals()
     try:
         stderr = _standard_error() if keep_stderr else None
         return _start(command, make_observer, open_routes(inherit_terminal), stderr)
@@ -162,9 +163,12 @@ class Child:
 
         A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
         """
-        self._relay.reap()
+        quiet.quietly(self._relay.reap)
         if os.WIFSIGNALED(self._status):
-            _die_by(os.WTERMSIG(self._status))
+            quiet.quietly(_die_by, os.WTERMSIG(self._status))
+            os._exit(
+                128 + os.WTERMSIG(self._status)
+            )  # the first process of a container does not die of its own signals
         os._exit(os.WEXITSTATUS(self._status))
 
     def _follow(self) -> int:
@@ -175,7 +179,8 @@ class Child:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if changed and os.WIFSTOPPED(status):
                 stopped_by = os.WSTOPSIG(status)
-                _prepare_to_stop_by(stopped_by, alone=self._canary.drain_before_stop())
+                alone = quiet.quietly(self._canary.drain_before_stop)
+                quiet.quietly(_prepare_to_stop_by, stopped_by, alone)
             elif changed and os.WIFCONTINUED(status):
                 if stopped_by is not None and stopped_by in _signal.sigpending():
                     _signal.sigwait({stopped_by})  # it goes on again: so do we
@@ -188,14 +193,20 @@ class Child:
                 # To the group, and the child may go on already; or to us alone, and then it goes on now.
                 self._take_next({_signal.SIGCONT})
             else:
+                self._relay.launcher_stops()
                 _stop_by(stopped_by)
+                self._relay.launcher_goes_on()
                 stopped_by = None
 
     def _take_next(self, awaited: set[int]) -> None:
-        """Wait for a signal, and give it to the child, unless it has had it along with the group."""
+        """Wait for a signal, and see to it. Whatever goes wrong with it, the run goes on."""
         number, sender = _wait_for_signal(awaited)
-        if number == _signal.SIGCHLD:
-            return
+        # The relay process's own: it has woken us.
+        if number != _signal.SIGCHLD and sender != self._relay.pid:
+            quiet.quietly(self._pass_on, number, sender)
+
+    def _pass_on(self, number: int, sender: int | None) -> None:
+        """Give the child a signal, unless it has had it along with the group."""
         reached_group = self._canary.reached_group(number)
         if reached_group and os.getpgid(self._pid) == os.getpgrp():
             return
@@ -219,7 +230,7 @@ else:
         return _signal.sigwait(awaited), None
 
 
-def _prepare_to_stop_by(number: int, alone: bool) -> None:
+def _prepare_to_stop_by(number: int, alone: bool | None) -> None:
     """Have the signal that has stopped the child pending, before looking again whether the child is stopped.
 
     In this order no SIGCONT comes too early: the kernel takes a pending stop back with it, and a SIGCONT from before
@@ -255,7 +266,7 @@ def _take_signals_ourselves() -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
 
 
-def _die_by(number: int) -> NoReturn:
+def _die_by(number: int) -> None:
     import resource
 
     # The child's core is the one to look at.
@@ -264,4 +275,3 @@ def _die_by(number: int) -> NoReturn:
         _signal.signal(number, _signal.SIG_DFL)
     os.kill(os.getpid(), number)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
-    os._exit(128 + number)  # the first process of a container does not die of its own signals

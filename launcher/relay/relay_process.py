@@ -1,9 +1,9 @@
 """The relay process, as the launcher sees it: started, given orders, asked.
 
-It is told its child, and answers ANSWERED when it is at work. Orders are a byte each: ASK and DRAIN at any time, in the
-end CHILD_ENDED. Back come the numbers of signals as they arrive; ANSWERED after each ASK and each DRAIN; after
-CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the observer's report, to the end. What the process itself
-does is in serving.py.
+It is told its child, and answers ANSWERED when it is at work. Orders are a byte each: ASK, DRAIN, STOPS and GOES_ON at
+any time, in the end CHILD_ENDED. Back come the numbers of signals as they arrive; ANSWERED after each ASK and DRAIN;
+after CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the observer's report, to the end. What the process
+itself does is in serving.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,20 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 from launcher.quiet import quietly
 from launcher.relay.descriptors import Inherited, close, pipe, poller
 from launcher.relay.routes import ends
-from launcher.relay.serving import ANSWERED, ASK, CHILD_ENDED, CHILD_SIZE, DRAIN, LEAVES, STAYS, send, serve, tell
+from launcher.relay.serving import (
+    ANSWERED,
+    ASK,
+    CHILD_ENDED,
+    CHILD_SIZE,
+    DRAIN,
+    GOES_ON,
+    LEAVES,
+    STAYS,
+    STOPS,
+    send,
+    serve,
+    tell,
+)
 from launcher.relay.watcher import Watcher
 
 TYPE_CHECKING = False
@@ -34,7 +47,7 @@ _ANSWER_MILLISECONDS = 1000
 class RelayProcess:
     """All that may fail is done when it is made, but for the fork."""
 
-    __slots__ = ("_answers", "_its_ends", "_leaves", "_orders", "_pid", "_routes", "_unanswered", "_watcher")
+    __slots__ = ("_answers", "_its_ends", "_leaves", "_orders", "_routes", "_unanswered", "_watcher", "pid")
 
     def __init__(self, routes: list[Route], make_observer: Callable[[], Observer]) -> None:
         """Raises OSError if there is no pipe to be had for it."""
@@ -53,8 +66,8 @@ class RelayProcess:
 
     def start(self, inherited: Inherited) -> None:
         """Have it relay from here on; the routes are no longer ours. Raises OSError if there can be no process."""
-        self._pid = os.fork()
-        if self._pid == 0:
+        self.pid = os.fork()
+        if self.pid == 0:
             try:
                 close([self._orders, self._answers])
                 quietly(serve, self._routes, self._watcher, inherited, *self._its_ends)
@@ -72,7 +85,7 @@ class RelayProcess:
     def dismiss(self) -> None:
         """Have it end; it has no child to serve."""
         close([self._orders])
-        os.waitpid(self._pid, 0)
+        os.waitpid(self.pid, 0)
 
     def ask(self) -> bytes:
         """Have it answer: the numbers of the signals that it has heard since its last answer."""
@@ -89,7 +102,15 @@ class RelayProcess:
 
     def send(self, number: int) -> None:
         """Send it a signal."""
-        send(self._pid, number)
+        send(self.pid, number)
+
+    def launcher_stops(self) -> None:
+        """Have it wake us, should the child go on alone: nobody else would."""
+        tell(self._orders, STOPS)
+
+    def launcher_goes_on(self) -> None:
+        """We have been continued, by whomever."""
+        tell(self._orders, GOES_ON)
 
     def child_ended(self) -> None:
         """Have it end, once what the child wrote has gone on."""
@@ -113,7 +134,7 @@ class RelayProcess:
     def reap(self) -> None:
         """Wait for its end, unless it stays for a grandchild."""
         if self._leaves:
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.pid, 0)
 
     def _ordered(self, order: bytes) -> bytes:
         tell(self._orders, order)

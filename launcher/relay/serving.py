@@ -13,9 +13,10 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
+from launcher.quiet import quietly
 from launcher.relay.descriptors import Inherited, poller
 from launcher.relay.follower import Follower
-from launcher.relay.handover import holdable_signals
+from launcher.relay.handover import forget_arguments, holdable_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ CHILD_SIZE = 8  # bytes: of the child's process id, which is what it is told fir
 # What the launcher orders, and what is answered; the last two are above every signal's number.
 ASK = b"?"
 DRAIN = b"!"
+STOPS, GOES_ON = b"z", b"a"  # which have no answer
 CHILD_ENDED = b"."
 ANSWERED = b"\0"
 STAYS, LEAVES = b"\xfe", b"\xff"
@@ -43,6 +45,8 @@ _UNHEARD = {
 _DRAIN_SECONDS = 0.1
 # Until then the program has begun, and what the observer imports takes no processor from it.
 _QUIET_MILLISECONDS = 100
+# How often it looks whether a child that is stopped goes on again.
+_STOPPED_MILLISECONDS = 100
 
 
 def serve(routes: list[Route], watcher: Watcher, inherited: Inherited, orders: int, answers: int) -> None:
@@ -69,10 +73,13 @@ def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, 
     if not poller(orders).poll(_QUIET_MILLISECONDS):
         watcher.prepare()
     while (order := os.read(orders, 1)) not in (b"", CHILD_ENDED):
-        if order == DRAIN:
+        if order == STOPS:
+            _wake_the_launcher(orders, child)
+        elif order == DRAIN:
             for follower in followers:
                 follower.drain(_DRAIN_SECONDS)
-        tell(answers, ANSWERED)
+        if order in (ASK, DRAIN):
+            tell(answers, ANSWERED)
     _signal.set_wakeup_fd(-1)
     if not order:
         send(child, _signal.SIGKILL)  # the launcher was killed, in place of the program
@@ -80,10 +87,33 @@ def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, 
         follower.drain()
     if order:
         stays = any(not follower.is_over for follower in followers)
+        if stays:
+            quietly(forget_arguments)
         tell(answers, (STAYS if stays else LEAVES) + watcher.report())
     os.close(answers)
     for follower in followers:
         follower.wait_until_over()
+
+
+def _wake_the_launcher(orders: int, child: int) -> None:
+    """Continue the launcher, which has stopped as the child has, when the child goes on or ends; until the next order.
+
+    The launcher is the child's parent, and is told; but who is stopped does not hear it. Its own parent, the shell,
+    continues the group: then there is nothing to do here.
+    """
+    launcher = os.getppid()
+    while not poller(orders).poll(_STOPPED_MILLISECONDS):
+        if _state(launcher) == "T" and _state(child) not in ("T", "t"):
+            send(launcher, _signal.SIGCONT)
+
+
+def _state(process: int) -> str:
+    """The state of a process by its letter, as ps shows it; empty where that cannot be known."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return ""
 
 
 def _listen_for_signals(routes: list[Route], answers: int, children: list[int]) -> None:

@@ -150,7 +150,9 @@ def test_verify_off_fails_where_the_launcher_does_too_much(
     shutil.copytree(Path(package.__file__).parent, broken)
     story = (broken / "run.py").read_text()
     (broken / "run.py").write_text(
-        story.replace("    signals = handover.hold_signals()\n", f"    signals = handover.hold_signals(); {does}\n", 1)
+        story.replace(
+            "    signals = handover.caller_signals()\n", f"    signals = handover.caller_signals(); {does}\n", 1
+        )
     )
     command = [sys.executable, "-I", str(broken / "__main__.py"), "verify-off", "--json"]
     done = subprocess.run(command, env=used.env, capture_output=True, check=False)

@@ -68,6 +68,7 @@ def says(home: Home, shell: str, line: str, *options: str) -> str:
 
 def test_the_real_chef_run_gets_the_arguments_as_they_are(home: Home, shell: str) -> None:
     """It is the launcher that runs it."""
+    home.set_up()
     status = "$status" if shell == "fish" else "$?"
     said = says(home, shell, f"chef-run 'web01' 'two words' '$x' '' -- -p ; echo {status}")
     assert said == "depth=1 6: web01 two words $x  -- -p\n7\n"

@@ -115,6 +115,7 @@ def test_a_launcher_killed_at_any_write_leaves_whole_sessions(
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")
     for number in range(1, AT_MOST):
         shutil.rmtree(home.workstation, ignore_errors=True)
+        home.set_up()
         ended = subprocess.run(
             [*strace(*killing(call, number)), str(launcher.path), "exec", "web01", "a", "b"],
             env=home.env,

@@ -218,9 +218,9 @@ import sys, time
 from launcher.delivery import attempt, sender
 from launcher.home import lock
 from launcher.home.layout import Home as Layout
-from launcher.relay.handover import hold_signals
+from launcher.relay.handover import caller_signals
 sender.LIFETIME = 1
-sender.start(Layout(sys.argv[1]), time.time(), hold_signals())
+sender.start(Layout(sys.argv[1]), time.time(), caller_signals())
 """
 
 

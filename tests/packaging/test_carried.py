@@ -43,6 +43,7 @@ def run(home: Home, *command: object) -> str:
 
 def runs_what_it_carries(prefix: Path, home: Home) -> None:
     """The launcher is in front, and runs the Workstation's own chef-run, however it is started."""
+    home.set_up()
     link = home.path / "chef-run"
     link.symlink_to(prefix / "bin" / "chef-run")
     alias = [prefix / "embedded/bin/python3", "-I", "-S", prefix / "lib/chef-run-launcher/launcher/__main__.py", "exec"]

@@ -62,7 +62,8 @@ class Machine:
 
     def chef_run(self) -> str:
         """What somebody who is not root sees of a run."""
-        self.root.run("install", "-d", "-o", NOBODY, "-m", "700", "/home/operator")
+        directories = ("/home/operator", "/home/operator/.chef-workstation")  # which this chef-run does not make
+        self.root.run("install", "-d", "-o", NOBODY, "-m", "700", *directories)
         env = {"HOME": "/home/operator", "CHEF_TELEMETRY_ENDPOINT": NO_ENDPOINT}
         return self.root.run(COMMAND, "web01", "package", "nginx", user=NOBODY, env=env).stdout
 

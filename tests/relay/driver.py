@@ -46,7 +46,7 @@ def note(what: str) -> None:
         raise RuntimeError("what goes wrong here is nobody's business")
 
 
-signals = handover.hold_signals()
+signals = handover.caller_signals()
 arguments = handover.caller_arguments(sys.argv[2:])
 command = handover.Command(arguments[0], arguments, handover.caller_environment(), signals)
 child = start(

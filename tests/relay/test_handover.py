@@ -130,7 +130,7 @@ def test_become_takes_our_place_with_all_that_the_caller_gave(tmp_path: Path) ->
         words = handover.caller_arguments(sys.argv[1:])
         environment = handover.caller_environment().plus(b"EXTRA", b"1")
         assert environment.get(b"EXTRA") == b"1" and environment.get(b"NONE") is None
-        exec_in_place(handover.Command(words[0], words, environment, handover.hold_signals()))
+        exec_in_place(handover.Command(words[0], words, environment, handover.caller_signals()))
     """
     command = ["/bin/sh", "-c", "echo $$ $EXTRA; grep Sig.*: /proc/self/status"]
     direct = subprocess.Popen(command, stdout=subprocess.PIPE, env={"EXTRA": "1"})

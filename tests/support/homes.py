@@ -40,6 +40,10 @@ class Home:
         self.logs = self.workstation / "logs"
         self.layout = Layout(str(path))
 
+    def set_up(self) -> None:
+        """Leave it as chef-run's own first run begins it: without its directory, nothing is kept."""
+        self.workstation.mkdir(mode=0o700)
+
     def use(self, config: str = "") -> None:
         """Leave it as an earlier chef-run did, that run's payload included."""
         self.telemetry.mkdir(parents=True)

@@ -21,7 +21,7 @@ class Blind(Observer):
         """Let a chunk of output go by."""
 
 
-signals = handover.hold_signals()
+signals = handover.caller_signals()
 arguments = handover.caller_arguments(sys.argv[3:])
 command = handover.Command(arguments[0], arguments, handover.caller_environment(), signals)
 observer = Observer if sys.argv[2] == "observed" else Blind
