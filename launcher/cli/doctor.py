@@ -139,7 +139,7 @@ def _folder(situation: Situation) -> Iterator[Finding]:
         yield Finding("folder", PROBLEM, f"{situation.home_problem}: nothing is recorded there")
         return
     yield from list(_ownership(home)) or [
-        Finding("folder", OK, home.folder if os.path.exists(home.folder) else f"{home.folder}: not made yet")
+        Finding("folder", OK, home.directory if os.path.exists(home.directory) else f"{home.directory}: not made yet")
     ]
 
 
@@ -148,7 +148,7 @@ if sys.platform != "win32":
     def _ownership(home: Home) -> Iterator[Finding]:
         """What of ours belongs to somebody else, and which folders others may write to."""
         strangers: list[str] = []
-        for folder in (home.folder, home.telemetry, home.rejected):
+        for folder in (home.directory, home.telemetry, home.rejected):
             try:
                 paths = [folder, *sorted(os.path.join(folder, name) for name in os.listdir(folder))]
             except OSError:
@@ -157,7 +157,7 @@ if sys.platform != "win32":
             if os.lstat(folder).st_mode & 0o022:
                 yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {folder}")
         if strangers:
-            remedy = f"sudo chown -R {os.geteuid()} {home.folder}"
+            remedy = f"sudo chown -R {os.geteuid()} {home.directory}"
             says = f"{strangers[0]}, say, belongs to another user (after sudo?): {remedy}"
             yield Finding("folder", PROBLEM, says)
 

@@ -95,7 +95,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
 
 def _is_full(home: Home) -> bool:
     """Whether the disk has no room for a session."""
-    folder = next((path for path in (home.telemetry, home.folder) if os.path.isdir(path)), home.path)
+    folder = next((path for path in (home.telemetry, home.directory) if os.path.isdir(path)), home.path)
     try:
         return shutil.disk_usage(folder).free < session.LIMIT
     except OSError:

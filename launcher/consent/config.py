@@ -62,7 +62,7 @@ def load(path: str) -> Config:
         return Config(path, toml.parse(content), source=content.decode())
     except (FileNotFoundError, NotADirectoryError):
         return Config(path, exists=False)
-    except files.NotARegularFile as error:
+    except (files.NotARegularFile, files.TooLarge) as error:
         return Config(path, problem=error.strerror)
     except OSError as error:
         return Config(path, problem=f"cannot be read ({error.strerror})")

@@ -34,7 +34,7 @@ def set_enabled(home: Home, enabled: bool) -> bool:
         before = _status(path)
         try:
             old = files.read(path, config.LIMIT) if before else b""
-        except files.NotARegularFile as error:
+        except (files.NotARegularFile, files.TooLarge) as error:
             raise Unchangeable(error.strerror) from None
         new = _with_enabled(old, enabled)
         if new == old:
@@ -45,7 +45,7 @@ def set_enabled(home: Home, enabled: bool) -> bool:
 
 def _replaced(home: Home, path: str, before: os.stat_result | None, new: bytes) -> bool:
     """Put the new content in the place of what was there; False if another program has written there meanwhile."""
-    files.make_folder(home.folder)
+    files.make_directory(home.directory)
     temporary = files.temporary_name(path)
     # Durable, and before the last look: the disk may take its time, and people take it that what is off stays off.
     files.create(temporary, new, durable=True)

@@ -149,7 +149,7 @@ class _Attempt:
         for path in paths:
             try:
                 yield _Waiting(path, as_sent(spool.read(path), self._home, self._hosts))
-            except (session.InvalidSession, files.NotARegularFile):
+            except (session.InvalidSession, files.NotARegularFile, files.TooLarge):
                 self._put_aside(path)
             except OSError:
                 continue  # removed by hand meanwhile (P10), or not ours to read

@@ -112,7 +112,7 @@ def reject(home: Home, path: str) -> None:
 
     Raises OSError if it is still there.
     """
-    files.make_folder(home.rejected)
+    files.make_directory(home.rejected)
     try:
         os.replace(path, os.path.join(home.rejected, os.path.basename(path)))
     except FileNotFoundError:
@@ -162,17 +162,10 @@ def _sessions(folder: str, home: Home) -> Iterator[os.DirEntry[str]]:
     return _files(folder, home, _is_session_name)
 
 
-def _files(folder: str, home: Home, is_meant: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
-    """The regular files with such names in one of our folders; none if it is not there, or reached by a symlink."""
-    if not all(files.is_folder(each) for each in {home.folder, home.telemetry, folder}):
-        return
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if is_meant(entry.name) and entry.is_file(follow_symlinks=False):
-                    yield entry
-    except OSError:
-        return
+def _files(directory: str, home: Home, matches: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
+    """The regular files with such names in one of our directories; nothing if a symlink leads there."""
+    if all(files.is_directory(each) for each in {home.directory, home.telemetry, directory}):
+        yield from files.regular_files(directory, matches)
 
 
 def _is_unfinished(name: str) -> bool:

@@ -36,7 +36,7 @@ def ensure(home: Home) -> str:
 def reset(home: Home) -> str:
     """Put a new id in the place of whatever is there: the new one. Raises OSError."""
     new = session.new_id()
-    files.make_folder(home.folder)
+    files.make_directory(home.directory)
     files.replace(home.installation_id, new.encode())
     return new
 

@@ -64,8 +64,8 @@ def collect_after_exit(prepared: Prepared) -> Collected | None:
     decision = prepared.situation.reread().decision
     if not decision.on:
         return None
-    files.make_folder(home.folder)
-    files.make_folder(home.telemetry)
+    files.make_directory(home.directory)
+    files.make_directory(home.telemetry)
     hosts = decision.hosts.level
     return Collected(
         prepared,
