@@ -34,7 +34,7 @@ def purge(
     if reset_id:
         hosts_key.forget(home)
         console.print(f"The installation id is now {installation_id.reset(home)}.")
-    left = spool.left(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
+    left = spool.remaining(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
     if left:
         errors.print(f"chef-run-launcher: not deleted: {plain(left[0])} cannot be removed; see `doctor`")
         raise typer.Exit(1)

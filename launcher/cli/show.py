@@ -56,7 +56,7 @@ def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
     sessions = []
     for stored, path in spool.oldest_first(home) if home else []:
         try:
-            record = spool.read(path)
+            record = session.read(path)
         except (OSError, session.InvalidSession):
             continue
         if record["id"].startswith(beginning.lower()):

@@ -97,14 +97,14 @@ def _is_full(home: Home) -> bool:
     """Whether the disk has no room for a session."""
     folder = next((path for path in (home.telemetry, home.directory) if os.path.isdir(path)), home.path)
     try:
-        return shutil.disk_usage(folder).free < session.LIMIT
+        return shutil.disk_usage(folder).free < spool.MAX_SESSION_SIZE
     except OSError:
         return False
 
 
 def _is_unreadable(path: str) -> bool:
     try:
-        spool.read(path)
+        session.read(path)
     except (OSError, session.InvalidSession):
         return True
     return False

@@ -148,7 +148,7 @@ class _Attempt:
         """What these files hold, each read when it is about to be sent."""
         for path in paths:
             try:
-                yield _Waiting(path, as_sent(spool.read(path), self._home, self._hosts))
+                yield _Waiting(path, as_sent(session.read(path), self._home, self._hosts))
             except (session.InvalidSession, files.NotARegularFile, files.TooLarge):
                 self._put_aside(path)
             except OSError:

@@ -47,7 +47,7 @@ def prepare(situation: Situation, home: Home, started: float) -> Prepared:
         home,
         started,
         earlier_payloads=adoption.before(home.telemetry, started),
-        eviction_order=spool.next_to_go(home),
+        eviction_order=spool.eviction_order(home),
         host=host_os.operating_system(),
         targets=targets.of_run(situation),
     )

@@ -307,7 +307,7 @@ def test_sessions_that_waited_for_thirty_days_go_and_are_counted(
     waiting: Home, launcher: Launcher, collector: Collector
 ) -> None:
     old, _ = waiting.sessions()
-    os.utime(old, (time.time() - spool.LONGEST - 60,) * 2)
+    os.utime(old, (time.time() - spool.MAX_AGE - 60,) * 2)
     launcher.run("flush")
     assert len(collector.requests) == 1
     assert json.loads(launcher.run("status", "--json").stdout)["dropped"] == 1
@@ -316,10 +316,10 @@ def test_sessions_that_waited_for_thirty_days_go_and_are_counted(
 def test_of_too_many_sessions_the_oldest_go_and_are_counted(waiting: Home, launcher: Launcher) -> None:
     oldest = min(waiting.sessions(), key=lambda path: path.stat().st_mtime)
     text = oldest.read_text()
-    for number in range(spool.MOST):
+    for number in range(spool.MAX_WAITING):
         (waiting.telemetry / f"session-00000000-0000-4000-8000-{number:012}.json").write_text(text)
     launcher.exec("web03", "a", "b")
-    assert len(waiting.sessions()) == spool.MOST
+    assert len(waiting.sessions()) == spool.MAX_WAITING
     assert not oldest.exists()
     assert json.loads(launcher.run("status", "--json").stdout)["dropped"] == 3
 

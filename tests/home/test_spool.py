@@ -38,31 +38,31 @@ def status(launcher: Launcher) -> dict[str, Any]:
 
 
 def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(waiting: Home, launcher: Launcher) -> None:
-    fill(waiting, spool.MOST)
+    fill(waiting, spool.MAX_WAITING)
     (waiting.telemetry / ".next-attempt").touch()
     os.utime(waiting.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
     launcher.exec("web03", "a", "b")
-    assert len(waiting.sessions()) == spool.MOST
+    assert len(waiting.sessions()) == spool.MAX_WAITING
     gone = [f"session-00000000-0000-4000-8000-{each:012}.json" for each in range(4)]
     assert [(waiting.telemetry / name).exists() for name in gone] == [False, False, False, True]
     assert status(launcher)["dropped"] == 3
 
 
 def test_what_only_bears_the_name_of_a_session_takes_no_place_of_one(waiting: Home) -> None:
-    fill(waiting, spool.MOST - len(waiting.sessions()))
+    fill(waiting, spool.MAX_WAITING - len(waiting.sessions()))
     home = Layout(str(waiting.path))
-    next_to_go = spool.next_to_go(home)
+    eviction_order = spool.eviction_order(home)
     (waiting.telemetry / "session-00000000-0000-4000-8000-bbbbbbbbbbbb.json").mkdir()
-    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", next_to_go)
-    assert sum(path.is_file() for path in waiting.sessions()) == spool.MOST
+    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", eviction_order)
+    assert sum(path.is_file() for path in waiting.sessions()) == spool.MAX_WAITING
 
 
 def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(waiting: Home) -> None:
     fill(waiting, 3000)
     home = Layout(str(waiting.path))
-    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.next_to_go(home))
+    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.eviction_order(home))
     left = 3003 - len(waiting.sessions())
-    assert 0 < left <= spool.EXAMINED - spool.MOST
+    assert 0 < left <= spool.MAX_EXAMINED - spool.MAX_WAITING
 
 
 def test_the_sender_holds_the_bounds_exactly_of_what_was_rejected_too(
@@ -75,7 +75,7 @@ def test_the_sender_holds_the_bounds_exactly_of_what_was_rejected_too(
     for path in waiting.sessions()[:600]:
         os.link(path, rejected / path.name)
     launcher.run("flush")
-    assert len(waiting.sessions()) == len(list(rejected.iterdir())) == spool.MOST
+    assert len(waiting.sessions()) == len(list(rejected.iterdir())) == spool.MAX_WAITING
     assert status(launcher)["dropped"] == 202 + 100
 
 
