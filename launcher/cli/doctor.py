@@ -91,7 +91,7 @@ def _in_front(situation: Situation) -> Finding:
 def _mentions_us(path: str) -> bool:
     """Whether a shell's start-up file has an alias, or has us make one. (fish: `… shell-init fish | source`.)"""
     try:
-        text = files.read(path, config.LIMIT, follow=True).decode("utf-8", "replace")
+        text = files.read(path, config.MAX_CONFIG_SIZE, follow=True).decode("utf-8", "replace")
     except OSError:
         return False
     lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]

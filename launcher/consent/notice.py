@@ -8,7 +8,7 @@ from launcher.home import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from launcher.consent.config import Profile
+    from launcher.consent.profile import Profile
     from launcher.home.layout import Home
 
 VERSION = b"1\n"  # of what is recorded: a new one shows the notice again, and nothing is sent before

@@ -33,7 +33,7 @@ def set_enabled(home: Home, enabled: bool) -> bool:
     while True:
         before = _status(path)
         try:
-            old = files.read(path, config.LIMIT) if before else b""
+            old = files.read(path, config.MAX_CONFIG_SIZE) if before else b""
         except (files.NotARegularFile, files.TooLarge) as error:
             raise Unchangeable(error.strerror) from None
         new = _with_enabled(old, enabled)

@@ -12,10 +12,10 @@ from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from launcher import __version__
-from launcher.consent.config import load_profile
+from launcher.consent import profile
 from launcher.record.session import Session
 
-PROFILE = load_profile()  # a part of the program, like its constants
+PROFILE = profile.load()  # a part of the program, like its constants
 FORMATS = ("chef", "otlp")
 
 # What one OTLP request carries at the most: less than half a megabyte, where collectors take some.

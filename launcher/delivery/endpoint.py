@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from launcher.consent.config import Config, Profile
+from launcher.consent.config import Config
+from launcher.consent.profile import Profile
 
 VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 PORTS = {"https": 443, "http": 80}  # those that go without saying
