@@ -23,7 +23,7 @@ from launcher.home.layout import Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
-SECONDS = 5  # that a step of the connection may take
+TIMEOUT = 5  # seconds, for each step of the connection
 
 
 class Finding(NamedTuple):
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 
     what: str
     state: str
-    says: str
+    message: str
 
 
 def doctor(
@@ -46,9 +46,9 @@ def doctor(
     """
     findings = list(_examine(Situation(os.environ), network))
     if as_json:
-        print_json([finding._asdict() for finding in findings])
+        print_json([{"what": each.what, "state": each.state, "says": each.message} for each in findings])
     else:
-        console.print(facts((f"{finding.state:8}{finding.what}", finding.says) for finding in findings))
+        console.print(facts((f"{finding.state:8}{finding.what}", finding.message) for finding in findings))
     if any(finding.state == PROBLEM for finding in findings):
         raise typer.Exit(1)
 
@@ -120,7 +120,7 @@ def _telemetry(situation: Situation) -> Finding:
     reason = situation.decision.reason
     if reason is None:
         return Finding("telemetry", OK, "on")
-    return Finding("telemetry", NOTE, f"off: {reason.name}: {reason.says}")
+    return Finding("telemetry", NOTE, f"off: {reason.name}: {reason.message}")
 
 
 def _configs(situation: Situation) -> Iterator[Finding]:
@@ -158,8 +158,8 @@ if sys.platform != "win32":
                 yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {folder}")
         if strangers:
             remedy = f"sudo chown -R {os.geteuid()} {home.directory}"
-            says = f"{strangers[0]}, say, belongs to another user (after sudo?): {remedy}"
-            yield Finding("folder", PROBLEM, says)
+            message = f"{strangers[0]}, say, belongs to another user (after sudo?): {remedy}"
+            yield Finding("folder", PROBLEM, message)
 
 else:
 
@@ -203,13 +203,13 @@ def _handshake(destination: Endpoint, by: Optional[proxy.Proxy]) -> Optional[str
     at, at_port = first.hostname or "", first.port
     if parts.scheme == "https":
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            at, at_port, timeout=SECONDS, context=trust.context(destination)
+            at, at_port, timeout=TIMEOUT, context=trust.context(destination)
         )
         if by:
             credentials = base64.b64encode(by.user.encode("latin-1")).decode()
             connection.set_tunnel(host, port or 443, {"Proxy-Authorization": f"Basic {credentials}"} if by.user else {})
     else:
-        connection = http.client.HTTPConnection(at, at_port, timeout=SECONDS)
+        connection = http.client.HTTPConnection(at, at_port, timeout=TIMEOUT)
     try:
         connection.connect()
     except ssl.SSLCertVerificationError as error:

@@ -84,5 +84,6 @@ def _nothing_goes_out(situation: Situation) -> Optional[str]:
         return "no session of an earlier run waits"
     failure = schedule.last_failure(home)
     if failure and not schedule.is_due(home):
-        return f"the last delivery failed ({failure.says}); the next attempt is not before {moment(failure.not_before)}"
+        next_attempt = moment(failure.not_before)
+        return f"the last delivery failed ({failure.message}); the next attempt is not before {next_attempt}"
     return None

@@ -36,6 +36,6 @@ def flush() -> None:
 
 def _tell(session_id: str, outcome: Outcome) -> None:
     try:
-        console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.says)})", soft_wrap=True)
+        console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.message)})", soft_wrap=True)
     except (OSError, SystemExit):
         pass  # nobody can read it: no reason to stop sending

@@ -45,7 +45,7 @@ def examine(situation: Situation) -> dict[str, Any]:
         "version": __version__,
         "distribution": situation.profile.name,
         "on": decision.on,
-        "reason": f"{decision.reason.name}: {decision.reason.says}" if decision.reason else None,
+        "reason": f"{decision.reason.name}: {decision.reason.message}" if decision.reason else None,
         "sources": sources(decision),
         "hosts": {"level": decision.hosts.level, "where": decision.hosts.where},
         "chef_run": chef_run(situation),
@@ -57,7 +57,7 @@ def examine(situation: Situation) -> dict[str, Any]:
 def sources(decision: Decision) -> list[dict[str, Any]]:
     """Everything that was asked, and what it said."""
     return [
-        {"name": source.name, "off": source.off, "says": source.says, "where": source.where}
+        {"name": source.name, "off": source.off, "says": source.message, "where": source.where}
         for source in decision.sources
     ]
 
@@ -87,7 +87,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "dropped": spool.dropped(home),
         "rejected": len(spool.rejected(home)),
         "sending": lock.is_held(home.lock),
-        "last_failure": failure and {"attempts": failure.attempts, "says": failure.says},
+        "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
@@ -134,10 +134,10 @@ def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     for source in sources:
         path = source["where"].rpartition(":")[0] if source["where"][-1:].isdigit() else source["where"]
         # The path goes where lines may be folded.
-        name, says = source["name"], source["says"]
+        name, message = source["name"], source["says"]
         if name.endswith(f" {path}"):
-            name, says = name.removesuffix(f" {path}"), f"{says} ({source['where']})"
-        rows.append((("* " if source["off"] else "  ") + name, says))
+            name, message = name.removesuffix(f" {path}"), f"{message} ({source['where']})"
+        rows.append((("* " if source["off"] else "  ") + name, message))
     return rows
 
 

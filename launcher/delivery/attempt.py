@@ -22,7 +22,7 @@ from launcher.home.layout import Home
 from launcher.record import session
 from launcher.record.session import Session
 
-SHORTEST = 1.0  # seconds; with less time left, no request is begun
+MIN_REQUEST_TIME = 1.0  # seconds; with less time left, no request is begun
 
 
 class Delivery(NamedTuple):
@@ -95,11 +95,11 @@ def _deliver(
         attempt = _Attempt(home, destination, variables, held, until, tell, connection)
         stopped = attempt.send_all(eligible)
     if stopped:
-        schedule.fail(home, stopped.says, retry_after=stopped.retry_after, progress=bool(attempt.results))
+        schedule.fail(home, stopped.message, retry_after=stopped.retry_after, progress=bool(attempt.results))
     else:
         schedule.clear(home)
     count = attempt.results.count
-    return Delivery(count(Result.ACKNOWLEDGED), count(Result.REJECTED), stopped and stopped.says)
+    return Delivery(count(Result.ACKNOWLEDGED), count(Result.REJECTED), stopped and stopped.message)
 
 
 class _Waiting(NamedTuple):
@@ -184,8 +184,8 @@ class _Attempt:
             return Outcome(Result.LATER, "what is recorded of hosts was changed: a later run goes on")
         if not lock.is_current(self._held, self._home.lock):
             return Outcome(Result.LATER, "its lock was removed")
-        seconds = min(transport.LONGEST, self._until - time.monotonic())
-        if seconds < SHORTEST:
+        seconds = min(transport.REQUEST_DEADLINE, self._until - time.monotonic())
+        if seconds < MIN_REQUEST_TIME:
             return Outcome(Result.LATER, "time was up: a later run goes on")
         return self._connection.post(request, seconds)
 

@@ -19,8 +19,8 @@ PROFILE = profile.load()  # a part of the program, like its constants
 FORMATS = ("chef", "otlp")
 
 # What one OTLP request carries at the most: less than half a megabyte, where collectors take some.
-MOST_SESSIONS = 100
-MOST_TARGETS = 1000
+MAX_SESSIONS_PER_REQUEST = 100
+MAX_TARGETS_PER_REQUEST = 1000
 
 _NO_LICENSE = "00000000-0000-0000-0000-000000000000"
 
@@ -56,7 +56,7 @@ def batches(items: Iterable[T], format: str, session_of: Callable[[T], Session])
     for item in items:
         batch.append(item)
         targets += len(session_of(item)["targets"])
-        if format == "chef" or len(batch) >= MOST_SESSIONS or targets >= MOST_TARGETS:
+        if format == "chef" or len(batch) >= MAX_SESSIONS_PER_REQUEST or targets >= MAX_TARGETS_PER_REQUEST:
             yield batch
             batch, targets = [], 0
     if batch:

@@ -25,7 +25,7 @@ def plan(situation: Situation) -> tuple[Home | None, Endpoint | None, str | None
 def _obstacle(situation: Situation, destination: Endpoint | None) -> str | None:
     reason = situation.decision.reason
     if reason:
-        return f"telemetry is off: {reason.name}: {reason.says}"
+        return f"telemetry is off: {reason.name}: {reason.message}"
     if situation.home is None or not notice.is_current(situation.home):
         return "the notice has not been shown yet: the next run of chef-run shows it"
     if destination and destination.problem:

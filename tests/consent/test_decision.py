@@ -109,7 +109,7 @@ def test_an_opt_out_for_one_run_touches_nothing_even_where_telemetry_is_disabled
 def test_the_reason_is_the_first_source_that_says_off() -> None:
     decided = decision({"DO_NOT_TRACK": "1"}, config=telemetry(enabled=False))
     assert decided.reason is not None
-    assert (decided.reason.name, decided.reason.says) == ("DO_NOT_TRACK", "set")
+    assert (decided.reason.name, decided.reason.message) == ("DO_NOT_TRACK", "set")
     assert [source.name for source in decided.sources if source.off] == ["DO_NOT_TRACK", "config x.toml"]
 
 

@@ -250,7 +250,7 @@ def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
     (waiting.telemetry / ".next-attempt").write_text("5 interrupted\n")
     held = lock.take(str(waiting.telemetry / ".lock"))
     assert held is not None
-    until = time.monotonic() + attempt.SHORTEST + 1
+    until = time.monotonic() + attempt.MIN_REQUEST_TIME + 1
     attempt.deliver(waiting.env, held, stored_before=time.time(), until=until)
     os.close(held)
     assert 1 <= len(plain_collector.requests) <= 5

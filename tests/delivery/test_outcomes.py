@@ -370,4 +370,4 @@ def test_receipts_stay_small(waiting: Home, launcher: Launcher, collector: Colle
     launcher.run("flush")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["session"] == "old" for line in lines[-3:]] == [True, False, False]
-    assert receipts.LIMIT // 3 < path.stat().st_size < receipts.LIMIT
+    assert receipts.MAX_RECEIPTS_SIZE // 3 < path.stat().st_size < receipts.MAX_RECEIPTS_SIZE
