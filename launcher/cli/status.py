@@ -18,12 +18,6 @@ from launcher.home.layout import Home
 from launcher.record import installation_id, session
 
 RECEIPTS_SHOWN = 3
-HOSTS_MEAN = {
-    "sha256": "the SHA-256 sum of each name is recorded",
-    "salted": "a sum of each name and a random key that stays here is recorded",
-    "count": "how many there are is recorded, and no sums of their names",
-    "off": "nothing is recorded",
-}
 
 
 def status(
@@ -38,7 +32,7 @@ def status(
 
 
 def examine(situation: Situation) -> dict[str, Any]:
-    """All that `status` knows, as JSON has it; times are seconds since the epoch."""
+    """All that `status` shows, as printed in JSON; times are in seconds since the epoch."""
     decision = situation.decision
     destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     return {
@@ -55,7 +49,7 @@ def examine(situation: Situation) -> dict[str, Any]:
 
 
 def sources(decision: Decision) -> list[dict[str, Any]]:
-    """Everything that was asked, and what it said."""
+    """Every source of the decision, as printed in JSON."""
     return [
         {"name": source.name, "off": source.off, "says": source.message, "where": source.where}
         for source in decision.sources
@@ -95,9 +89,9 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
 
 def _is_full(home: Home) -> bool:
     """Whether the disk has no room for a session."""
-    folder = next((path for path in (home.telemetry, home.directory) if os.path.isdir(path)), home.path)
+    nearest = next((path for path in (home.telemetry, home.directory) if os.path.isdir(path)), home.path)
     try:
-        return shutil.disk_usage(folder).free < spool.MAX_SESSION_SIZE
+        return shutil.disk_usage(nearest).free < spool.MAX_SESSION_SIZE
     except OSError:
         return False
 
@@ -129,11 +123,11 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What was asked, with a mark at each that says off."""
+    """The sources, each that turns telemetry off with a mark."""
     rows = []
     for source in sources:
         path = source["where"].rpartition(":")[0] if source["where"][-1:].isdigit() else source["where"]
-        # The path goes where lines may be folded.
+        # The path is moved to the column in which lines are folded.
         name, message = source["name"], source["says"]
         if name.endswith(f" {path}"):
             name, message = name.removesuffix(f" {path}"), f"{message} ({source['where']})"
@@ -142,7 +136,12 @@ def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _hosts(hosts: dict[str, Any]) -> str:
-    meaning = HOSTS_MEAN[hosts["level"]]
+    meaning = {
+        "sha256": "the SHA-256 sum of each name is recorded",
+        "salted": "a sum of each name and a random key that stays here is recorded",
+        "count": "how many there are is recorded, and no sums of their names",
+        "off": "nothing is recorded",
+    }[hosts["level"]]
     return f"{meaning} ({hosts['where']})" if hosts["where"] else meaning
 
 

@@ -108,7 +108,7 @@ def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
     by = proxy.choose(endpoint.url)
     if by is None:
         return urllib3.PoolManager(ssl_context=context)
-    headers = urllib3.make_headers(proxy_basic_auth=by.user or None)
+    headers = urllib3.make_headers(proxy_basic_auth=by.user)
     return urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
 
 
