@@ -35,25 +35,29 @@ def show(
 ) -> None:
     """Show the sessions that wait to be sent: all that is kept of earlier runs."""
     situation = Situation(os.environ)
-    sessions = waiting(situation.home, wanted or "")
+    home = situation.home
+    sessions = waiting(home, wanted or "") if home else []
+    key = hosts_key.read(home) if home else None
     if wanted and not sessions:
         errors.print(f"chef-run-launcher: no waiting session begins with {plain(repr(wanted))}; `show` lists them")
         raise typer.Exit(1)
     if wire:
-        _print_requests(situation, sessions, as_json)
+        _print_requests(situation, sessions, key, as_json)
     elif as_json:
         print_json([each.record for each in sessions])
     elif wanted:
         for each in sessions:
-            console.print(_tree(each, situation.home))
+            console.print(_tree(each, key))
+    elif home and sessions:
+        _list(home, sessions)
     else:
-        _list(situation.home, sessions)
+        console.print("No session waits to be sent.")
 
 
-def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
+def waiting(home: Home, beginning: str = "") -> list[Stored]:
     """The waiting sessions whose id begins so, oldest first; files that hold none are skipped."""
     sessions = []
-    for stored, path in spool.oldest_first(home) if home else []:
+    for stored, path in spool.oldest_first(home):
         try:
             record = session.read(path)
         except (OSError, session.InvalidSession):
@@ -98,13 +102,12 @@ def requests(destination: Endpoint, sessions: list[Stored], hosts: str, key: Opt
     return Requests(destination, [encode.encode(batch, destination.format, utc_day()) for batch in batches])
 
 
-def _print_requests(situation: Situation, sessions: list[Stored], as_json: bool) -> None:
+def _print_requests(situation: Situation, sessions: list[Stored], key: Optional[bytes], as_json: bool) -> None:
     try:
         destination = usable_endpoint(situation)
     except NothingMaySend as error:
         errors.print(f"chef-run-launcher: {plain(str(error))}")
         raise typer.Exit(1) from None
-    key = hosts_key.read(situation.home) if situation.home else None
     found = requests(destination, sessions, situation.decision.hosts.level, key)
     if as_json:
         print_json(found.as_json())
@@ -116,10 +119,7 @@ def _sha256(request: encode.Request) -> str:
     return hashlib.sha256(request.body).hexdigest()
 
 
-def _list(home: Optional[Home], sessions: list[Stored]) -> None:
-    if not sessions:
-        console.print("No session waits to be sent.")
-        return
+def _list(home: Home, sessions: list[Stored]) -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("id", "stored", "host", "targets"):
         table.add_column(heading)
@@ -127,7 +127,7 @@ def _list(home: Optional[Home], sessions: list[Stored]) -> None:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)
     console.print(
-        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry if home else '')}.\n"
+        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry)}.\n"
         "`show ID` explains one. You may remove any of the files."
     )
 
@@ -141,10 +141,10 @@ def _targets(record: Session) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
 
 
-def _tree(each: Stored, home: Optional[Home]) -> Tree:
+def _tree(each: Stored, key: Optional[bytes]) -> Tree:
     record = each.record
     meaning = "the SHA-256 sum of a hostname you connected to"
-    if home and session.is_salted(record, hosts_key.read(home)):
+    if session.is_salted(record, key):
         meaning += ", and of a key that stays here"
     tree = Tree(f"[bold]session[/], stored {moment(each.stored)}")
     _leaf(tree, "id", record["id"], "a random number, so that a session that arrives twice counts once")

@@ -24,9 +24,7 @@ from launcher.record.session import Session
 
 MIN_REQUEST_TIME = 1.0  # seconds; with less time left, no request is started
 
-Listener = Callable[
-    [str, Outcome], None
-]  # is told the id of each session for which a request was made, and its outcome
+Listener = Callable[[str, Outcome], None]  # is called for each session of a request, with its id and the outcome
 
 
 class Delivery(NamedTuple):
@@ -77,7 +75,7 @@ def deliver(variables: Mapping[str, str], lock_fd: int, *, stored_before: float,
     situation = Situation(variables)
     home = situation.home
     if home is None:
-        return
+        return  # nothing can be stored
     try:
         _deliver(plan(situation), lock_fd, stored_before=stored_before, until=until)
     except NothingMaySend as error:

@@ -16,6 +16,10 @@ VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
+class Refused(Exception):
+    """Not the URL of an endpoint. The text says why, and does not quote the URL, which may hold a password."""
+
+
 class Endpoint(NamedTuple):
     """A base URL, what named it, the format that it takes, and why nothing can be sent to it (None if it can).
 
@@ -34,8 +38,11 @@ def choose(variables: Mapping[str, str], config: Config | None, policy: Config, 
     if profile.endpoint is None:
         return None
     url, named_by = _preferred_url(variables, config, policy, profile, default=profile.endpoint)
-    url, problem = _checked(url)
-    format, ca_file = "chef", None
+    problem, format, ca_file = None, "chef", None
+    try:
+        url = _normalized(url)
+    except Refused as error:
+        problem = str(error)
     if config:
         format = config.text("telemetry", "format") or format
         ca_file = config.text("telemetry", "ca_file")
@@ -67,30 +74,27 @@ def _preferred_url(
     return default, f"the distribution {profile.name}"
 
 
-def _checked(text: str) -> tuple[str, str | None]:
-    """The URL as the HTTP library will use it, without a trailing slash, and None; or "", and what is wrong with it.
-
-    A URL that is refused is not quoted: it may hold a password.
-    """
+def _normalized(text: str) -> str:
+    """The URL as the HTTP library will use it, without a trailing slash. Raises Refused."""
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        return "", "it is not a URL"
+        raise Refused("it is not a URL") from None
     if parts.scheme not in DEFAULT_PORTS or not host:
-        return "", "it is not an https:// URL"
+        raise Refused("it is not an https:// URL")
     if "@" in parts.netloc or "?" in text or "#" in text:
-        return "", "it must hold no user, password, query or fragment"
+        raise Refused("it must hold no user, password, query or fragment")
     if parts.scheme == "http" and not is_loopback(host):
-        return "", "http:// is for this machine only: use https://"
+        raise Refused("http:// is for this machine only: use https://")
     if not text.isprintable() or " " in text or not host.isascii():
-        return "", "it holds characters that no URL has"
+        raise Refused("it holds characters that no URL has")
     if {".", ".."} & set(parts.path.split("/")):
-        return "", "its path must hold no . or .."
+        raise Refused("its path must hold no . or ..")
     host = f"[{host}]" if ":" in host else host
     place = host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
     path = re.sub("%..", lambda code: code[0].upper(), quote(parts.path, safe="%/:@!$&'()*+,;="))
-    return f"{parts.scheme}://{place}{path}".rstrip("/"), None
+    return f"{parts.scheme}://{place}{path}".rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

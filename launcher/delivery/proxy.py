@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from launcher.delivery.endpoint import is_loopback
+from launcher.delivery.endpoint import DEFAULT_PORTS, is_loopback
 
 
 class Unusable(Exception):
@@ -39,10 +39,10 @@ def choose(url: str) -> Proxy | None:
     if not host or proxy_parts.scheme not in ("http", "https"):
         raise Unusable(f"{parts.scheme}_proxy is not the URL of an HTTP proxy")
     place = f"[{host}]" if ":" in host else host
-    default = 443 if proxy_parts.scheme == "https" else 80
+    port = port or DEFAULT_PORTS[proxy_parts.scheme]
     # Latin-1 keeps them byte for byte, whatever their encoding.
     user = unquote_to_bytes(proxy_parts.netloc.rpartition("@")[0]).decode("latin-1")
-    return Proxy(f"{proxy_parts.scheme}://{place}:{port or default}", user or None)
+    return Proxy(f"{proxy_parts.scheme}://{place}:{port}", user or None)
 
 
 def refusal(error: BaseException) -> str | None:
