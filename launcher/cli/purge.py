@@ -49,7 +49,7 @@ def _what(home: Home, reset_id: bool) -> str:
 
 
 def _ask(what: str) -> None:
-    """Ends the command unless a person agrees."""
+    """Ask for confirmation. Ends the command without it."""
     if not sys.stdin or not sys.stdin.isatty():
         errors.print("chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes")
         raise typer.Exit(1)

@@ -54,7 +54,7 @@ def verify_off(
 
 
 def _watch() -> list[tuple[str, str]]:
-    """What a watched run has reported: what it did, and to what."""
+    """What a watched run has reported: each event, and its subject."""
     variables = {**os.environ, OPT_OUT: ""}
     variables.pop(DRY_RUN, None)
     try:

@@ -1,7 +1,7 @@
-"""May this run be recorded? The one place that knows every opt-out.
+"""Whether a run may be recorded. Every opt-out is known here, and nowhere else.
 
-Pure: facts in, a decision with its reasons out. Any source that says off wins, and nothing turns an off into an on.
-The rules are those of the published privacy page (P7, P8, P12) and of the launcher's contract.
+Pure: facts in, a decision with its reasons out. If any source turns telemetry off, it is off. The rules are those of
+the published privacy page (P7, P8, P12) and of the launcher's contract.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Decision:
 
     @property
     def reason(self) -> Source | None:
-        """The first source that says off; None if telemetry is on."""
+        """The first source that turns telemetry off; None if it is on."""
         return next((source for source in self.sources if source.off), None)
 
     @property
@@ -85,7 +85,7 @@ def decide(
     return Decision(
         this_run + for_good + others,
         _tightest([(policy, ""), *((each, "telemetry") for each in [policy, *configs])]),
-        # An opt-out for this run touches nothing, also where telemetry is disabled besides.
+        # With an opt-out for this run nothing is touched, even if telemetry is disabled for good as well.
         drops_stored=not any(source.off for source in this_run)
         and (_says_false(policy, at_the_top=True) or (config is not None and _says_false(config, at_the_top=False))),
     )
