@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import ssl
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import trustme
 from tests.support import servers
 from tests.support.homes import Home
 from tests.support.processes import launchers
-from tests.support.programs import Launcher, Program, install_as_chef_run
+from tests.support.programs import INSTALLED, Launcher, Program, install_as_chef_run
 from tests.support.recordings import WHY_SKIPPED, Recording, recordings
 from tests.support.waiting import wait_until
 
@@ -50,7 +49,7 @@ def chef_run(tmp_path: Path, home: Home) -> Program:
 
 
 @pytest.fixture
-def waiting(home: Home, chef_run: Program) -> Home:
+def stocked(home: Home, chef_run: Program) -> Home:
     """A home in which two sessions wait, with a chef-run that says nothing."""
     chef_run.path.write_text("#!/bin/sh\nexit 0\n")
     home.has_waiting("web01", "web02")
@@ -72,7 +71,7 @@ def real_chef_run(script: Path, tmp_path: Path, home: Home) -> Program:
 @pytest.fixture
 def launcher(tmp_path: Path, home: Home) -> Launcher:
     """The installed chef-run-launcher, in the home."""
-    return Launcher(Path(sys.executable).with_name("chef-run-launcher"), tmp_path, home.env)
+    return Launcher(INSTALLED, tmp_path, home.env)
 
 
 @pytest.fixture(scope="session")

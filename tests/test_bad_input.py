@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import subprocess
-from typing import Any, Callable
+from typing import Callable
 
 import pytest
 
@@ -17,13 +17,6 @@ from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
 
 ID = "0b7d4e7a-6d39-4c30-8b4f-2f3a3f0c6a11"
-
-
-def status(launcher: Launcher) -> dict[str, Any]:
-    done = launcher.run("status", "--json")
-    assert (done.returncode, done.stderr) == (0, b"")
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
 
 
 def runs_as_ever(launcher: Launcher, chef_run: Program) -> None:
@@ -67,34 +60,39 @@ def test_what_turns_telemetry_off_is_explained(
     home.use()
     spoil(home)
     runs_as_ever(launcher, chef_run)
-    report = status(launcher)
+    report = launcher.status()
     assert not report["on"]
     assert explanation in report["reason"]
 
 
 def test_a_missing_chef_run_is_explained(launcher: Launcher) -> None:
-    assert status(launcher)["chef_run"]["problem"].startswith("cannot find chef-run: ")
+    assert launcher.status()["chef_run"]["problem"].startswith("cannot find chef-run: ")
 
 
+@pytest.mark.parametrize(
+    "rubbish_text",
+    [b"", b"{", b"\xff\x00", b"[" * 60000, b'{"schema": 1}', b"x" * 70000],
+    ids=["empty", "torn", "no UTF-8", "deep", "incomplete", "too large"],
+)
 def test_a_session_file_full_of_rubbish_is_put_aside_once(
-    home: Home, launcher: Launcher, chef_run: Program, collector: Collector
+    home: Home, launcher: Launcher, chef_run: Program, collector: Collector, rubbish_text: bytes
 ) -> None:
     launcher.exec("web01", "directory", "/tmp/foo")
     good = home.sessions()[0]
     rubbish = home.telemetry / f"session-{ID}.json"
-    for content in (b"", b"{", b"\xff\x00", b"[" * 60000, b'{"schema": 1}', b"x" * 70000):
+    for content in (b"an earlier one of the same name", rubbish_text):
         rubbish.write_bytes(content)
-        assert status(launcher)["unreadable"] == 1
+        assert launcher.status()["unreadable"] == 1
         flushed = launcher.run("flush")
         assert (flushed.returncode, flushed.stderr) == (0, b"")
         assert not rubbish.exists()
         assert (home.telemetry / "rejected" / rubbish.name).read_bytes() == content
-    assert status(launcher)["rejected"] == 1
+    assert launcher.status()["rejected"] == 1
     assert not good.exists()
     assert len(collector.requests) == 1
 
 
-def test_what_is_not_ours_in_the_folder_is_left_alone_and_blocks_nothing(
+def test_what_is_not_ours_is_left_alone_and_blocks_nothing(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launcher.exec("web01", "directory", "/tmp/foo")
@@ -118,9 +116,10 @@ def test_what_is_not_ours_in_the_folder_is_left_alone_and_blocks_nothing(
 
 
 @pytest.mark.parametrize("content", ["", "not a uuid", "x" * 5000])
-def test_an_installation_id_that_is_none_is_left_alone_and_stands_for_no_installation(
+def test_an_installation_id_that_is_none_is_left_alone(
     home: Home, launcher: Launcher, chef_run: Program, content: str
 ) -> None:
+    """chef-run may know what it is. It stands for no installation."""
     home.use()
     home.installation_id.write_text(content)
     launcher.exec("web01", "directory", "/tmp/foo")
@@ -155,11 +154,9 @@ def test_a_full_disk_is_silent_and_explained(home: Home, launcher: Launcher, che
     assert (report["disk_full"], report["waiting"]) == (True, 1)
 
 
-def test_a_run_against_more_hosts_than_a_session_holds_is_counted(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_run_of_more_hosts_than_a_session_holds_is_counted(home: Home, launcher: Launcher, chef_run: Program) -> None:
     chef_run.path.write_text("#!/bin/sh\nexit 3\n")
     done = launcher.exec(",".join(f"web{number}" for number in range(600)), "directory", "/tmp/foo")
     assert (done.returncode, done.stdout) == (3, b"")
     assert home.sessions() == []
-    assert status(launcher)["dropped"] == 1
+    assert launcher.status()["dropped"] == 1

@@ -3,77 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import launcher as package
 from tests.support.homes import Home
-from tests.support.programs import Launcher, Program
+from tests.support.programs import INSTALLED, ISOLATED, MAIN, Launcher, Program
+from tests.support.tracing import strace
 
-MAIN = Path(package.__file__).with_name("__main__.py")
+SPY = Path(__file__).parent / "support" / "spy.py"
 ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
-
-# Runs the launcher as the packages start it, or as pip's script does, and notes what it does: the modules that are
-# loaded and the files that have been opened when the first process is started, and in the end; and each new process.
-SPY = """
-import sys
-report, how, program = sys.argv[1:4]
-main, seen = None, {"opened": [], "opened_later": [], "started": [], "at_first": None}
-
-def modules():
-    return sorted(sys.modules)
-
-def note():
-    import json, posix
-    if posix.getpid() == main:
-        with open(report, "w") as file:
-            json.dump(seen, file)
-
-def watch(event, arguments):
-    if main is None:
-        return
-    if event == "open" and isinstance(arguments[0], (str, bytes)):
-        name = arguments[0]
-        when = "opened_later" if seen["at_first"] else "opened"
-        seen[when].append(name if isinstance(name, str) else name.decode())
-    if event in ("os.fork", "os.exec", "os.posix_spawn", "_posixsubprocess.fork_exec"):
-        seen["at_first"] = seen["at_first"] or modules()
-        seen["started"].append(event)
-        if event == "os.exec":
-            note()
-
-def run(arguments):
-    global main
-    import posix
-    leave = posix._exit
-
-    def leaving(code):
-        if posix.getpid() == main:
-            seen["at_end"] = modules()
-            note()
-        leave(code)
-
-    posix._exit = leaving
-    if "os" in sys.modules:
-        sys.modules["os"]._exit = leaving
-    with open(program) as file:
-        code = compile(file.read(), program, "exec")
-    before = set(sys.modules)
-    seen["before"] = sorted(before)
-    del sys.argv[:3]
-    main = posix.getpid()
-    exec(code, {"__name__": "__main__", "__package__": "", "__file__": program, "__spec__": None})
-
-sys.addaudithook(watch)
-run(sys.argv)
-"""
 
 # Loaded when chef-run is started, beyond what a bare interpreter has; that may have the last ones in it
 # already.
@@ -100,13 +44,11 @@ NEVER = {"typer", "rich", "urllib3", "fastjsonschema", "ssl", "socket", "tomlkit
 
 
 def watched(
-    home: Home, tmp_path: Path, *arguments: str, python: tuple[str, ...] = ("-I", "-S"), main: Path = MAIN
+    home: Home, tmp_path: Path, *arguments: str, python: Sequence[str] = ISOLATED, program: Path = MAIN
 ) -> dict[str, Any]:
     """What a run did, with `new` and `new_at_end`: the modules that it has loaded by its first process, and its end."""
-    spy, report = tmp_path / "spy.py", tmp_path / "report"
-    spy.write_text(SPY)
-    program = main if python else Path(sys.executable).with_name("chef-run-launcher")
-    command = [sys.executable, *python, str(spy), str(report), "spy", str(program), "exec", *arguments]
+    report = tmp_path / "report"
+    command = [*python, str(SPY), str(report), str(program), "exec", *arguments]
     subprocess.run(command, env=home.env, check=True, capture_output=True)
     seen: dict[str, Any] = json.loads(report.read_text())
     seen["new"] = set(seen["at_first"]) - set(seen["before"])
@@ -119,8 +61,7 @@ def used(home: Home, chef_run: Program, launcher: Launcher) -> Home:
     """A home in which the notice has been shown, and one session waits whose time has not come."""
     home.use()
     assert launcher.exec(*ARGUMENTS).returncode == 0
-    (home.telemetry / ".next-attempt").touch()
-    os.utime(home.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+    home.postpone()
     return home
 
 
@@ -153,7 +94,8 @@ def test_nothing_heavy_is_imported_before_chef_run_runs(
     assert not seen["new"] & HEAVY
 
 
-def test_an_opt_out_reads_no_file_starts_no_process_and_loads_next_to_nothing(used: Home, tmp_path: Path) -> None:
+def test_an_opt_out_reads_no_file_and_starts_no_process(used: Home, tmp_path: Path) -> None:
+    """It loads next to nothing."""
     used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     seen = watched(used, tmp_path, *ARGUMENTS)
     assert seen["started"] == ["os.exec"]
@@ -189,19 +131,18 @@ def test_a_run_is_three_processes_and_five_with_a_sender(used: Home, tmp_path: P
 
 def started(home: Home, tmp_path: Path) -> int:
     """How many processes a run starts."""
-    if not shutil.which("strace"):
-        pytest.skip("needs strace")
     trace, program = tmp_path / "trace", Path(home.env["CHEF_RUN_LAUNCHER_REAL"])
     program.write_text("#!/bin/true\n")
-    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=fork,vfork,clone,clone3", sys.executable]
-    command += ["-I", "-S", str(MAIN), "exec", *ARGUMENTS]
-    subprocess.run(command, env=home.env, check=True, stdout=subprocess.PIPE)
+    tracing = strace("-f", "-e", "trace=fork,vfork,clone,clone3", output=trace)
+    subprocess.run(
+        [*tracing, *ISOLATED, str(MAIN), "exec", *ARGUMENTS], env=home.env, check=True, stdout=subprocess.PIPE
+    )
     calls = [line for line in trace.read_text().splitlines() if "clone" in line or "fork" in line]
     return len([line for line in calls if "CLONE_THREAD" not in line and "resumed" not in line])
 
 
 def test_pips_script_does_without_the_management_commands(used: Home, tmp_path: Path) -> None:
-    seen = watched(used, tmp_path, *ARGUMENTS, python=())
+    seen = watched(used, tmp_path, *ARGUMENTS, python=[sys.executable], program=INSTALLED)
     assert not NEVER & set(seen["at_end"])
     assert {name for name in seen["new"] if name.startswith("launcher")} == OURS
     assert len(used.sessions()) == 2
@@ -221,6 +162,6 @@ def test_dependencies_that_lie_elsewhere_are_found_all_the_same(
     home.use(config)
     elsewhere = tmp_path / "elsewhere" / "launcher"
     shutil.copytree(MAIN.parent, elsewhere)
-    command = [sys.executable, "-I", "-S", str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
+    command = [*ISOLATED, str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
     assert subprocess.run(command, env=home.env, check=False).returncode == 0
     assert len(home.sessions()) == 1

@@ -14,11 +14,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-import launcher as package
 from launcher.record import session
+from tests.support.hashes import sha256
 from tests.support.homes import Home
-from tests.support.processes import senders, wait_for_no_sender
-from tests.support.programs import Launcher, Program
+from tests.support.processes import descriptors, senders, shown, wait_for_no_sender
+from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
@@ -39,10 +39,6 @@ import os, signal, sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 os.execv(sys.argv[1], sys.argv[1:])
 """
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def only_session(home: Home) -> session.Session:
@@ -69,7 +65,7 @@ def test_the_second_run_sends_the_session_of_the_first(
     assert envelope["session_id"] == first["id"]
     assert only_session(home)["targets"][0]["hostname_sha256"] == sha256("web02")
 
-    (receipt,) = [json.loads(line) for line in (home.telemetry / "receipts.jsonl").read_text().splitlines()]
+    (receipt,) = home.receipts()
     assert receipt == {
         "day": envelope["timestamp"][:10],
         "session": first["id"],
@@ -80,9 +76,8 @@ def test_the_second_run_sends_the_session_of_the_first(
     }
 
 
-def test_the_session_holds_what_the_privacy_page_promises_and_nothing_else(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_session_holds_what_is_promised_and_nothing_else(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """By the privacy page."""
     launcher.exec("root:s3cret@web[01:02],ssh://Win7:2222,winrm://win8", "-p", "ssh", "user", "bob", "action=create")
     (path,) = home.sessions()
     record = json.loads(path.read_text())
@@ -99,7 +94,7 @@ def test_the_session_holds_what_the_privacy_page_promises_and_nothing_else(
 
 
 def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launcher, chef_run: Program) -> None:
-    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no folders itself
+    chef_run.path.write_text("#!/bin/sh\nexit 0\n")  # one that makes no directories itself
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://127.0.0.1:1"
     subprocess.run(["sh", "-c", 'umask 0; exec "$0" exec web01 a b', str(launcher.path)], env=home.env, check=True)
     modes = {path: stat.S_IMODE(path.lstat().st_mode) for path in home.path.rglob("*")}
@@ -108,9 +103,10 @@ def test_what_is_kept_can_be_read_by_its_owner_alone(home: Home, launcher: Launc
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 
 
-def test_nothing_is_created_in_a_fresh_home_before_chef_run_has_ended(
+def test_in_a_fresh_home_nothing_is_made_before_chef_run_ends(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
+    """chef-run sets itself up only where its directory is not there."""
     chef_run.path.write_text('#!/bin/sh\nls -A "$HOME"\n')
     assert launcher.exec("web01", "a", "b").stdout == b""
     assert len(home.sessions()) == 1
@@ -129,7 +125,7 @@ def test_chef_runs_own_payload_is_adopted(home: Home, launcher: Launcher, chef_r
     assert [target["os"] for target in only_session(home)["targets"]] == ["macos", "aix"]
 
 
-def test_an_operating_system_that_chef_run_does_not_support_is_what_it_says(
+def test_an_unsupported_operating_system_is_what_chef_run_says(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     assert launcher.exec("freebsd1", "directory", "/tmp/foo").returncode == 1
@@ -190,7 +186,7 @@ def test_the_session_of_a_run_is_never_sent_by_that_run(
     assert len(home.sessions()) == 2
     wait_for_no_sender(home)
     (request,) = collector.requests
-    assert first.name == f"session-{json.loads(request.body)['session_id']}.json"
+    assert first.name == f"session-{request.session_id}.json"
     assert not first.exists()
 
 
@@ -201,7 +197,7 @@ def test_the_exit_code_is_chef_runs(launcher: Launcher, chef_run: Program, code:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGSEGV])
-def test_a_chef_run_that_dies_of_a_signal_makes_the_launcher_die_of_it(
+def test_the_launcher_dies_of_the_signal_that_chef_run_died_of(
     home: Home, launcher: Launcher, chef_run: Program, number: signal.Signals
 ) -> None:
     chef_run.path.write_text(f"#!/bin/sh\nkill -{int(number)} $$\n")
@@ -223,9 +219,8 @@ def test_ctrl_c_in_a_terminal_ends_the_run_as_it_ends_chef_run(
     assert len(home.sessions()) == 1
 
 
-def test_a_terminal_hung_up_at_the_end_of_the_output_changes_neither_the_exit_code_nor_the_record(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_terminal_hung_up_at_the_end_changes_nothing(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """Neither the exit code nor the record."""
     chef_run.path.write_text("#!/bin/sh\necho done\nexit 7\n")
     for _ in range(10):
         terminal = launcher.on_a_terminal("exec", "web01", "a", "b")
@@ -243,16 +238,14 @@ def test_a_symlink_of_another_name_is_exec(tmp_path: Path, home: Home, launcher:
     assert len(home.sessions()) == 1
 
 
-@pytest.mark.parametrize(
-    "start", [["-m", "launcher"], ["-I", "-S", str(Path(package.__file__).with_name("__main__.py"))]]
-)
+@pytest.mark.parametrize("start", [[sys.executable, "-m", "launcher"], [*ISOLATED, str(MAIN)]])
 def test_python_starts_it_too(home: Home, chef_run: Program, start: list[str]) -> None:
-    done = subprocess.run([sys.executable, *start, "exec", "web01", "a", "b"], env=home.env, check=False)
+    done = subprocess.run([*start, "exec", "web01", "a", "b"], env=home.env, check=False)
     assert done.returncode == 0
     assert len(home.sessions()) == 1
 
 
-def test_chef_run_gets_the_callers_environment_and_one_variable_more(
+def test_chef_run_gets_the_callers_environment_plus_one_variable(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     chef_run.path.unlink()
@@ -278,11 +271,11 @@ def test_fifty_runs_at_once_lose_nothing(
     wait_for_no_sender(home)
     last = launcher.run("flush")
     assert (last.returncode, home.sessions()) == (0, [])
-    arrived = {json.loads(request.body)["session_id"] for request in collector.requests}
+    arrived = {request.session_id for request in collector.requests}
     assert len(arrived) == len(collector.requests) == 50
 
 
-def test_a_caller_that_ignores_the_end_of_its_children_changes_nothing(
+def test_a_caller_that_ignores_its_childrens_end_changes_nothing(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector
 ) -> None:
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")
@@ -303,9 +296,9 @@ def test_the_sender_is_detached_and_tells_nothing_of_the_run(
     launcher.exec("secret-host", "user", "secret-name")
     collector.wait_for_requests(1)
     (pid,) = senders(home)
-    process = Path("/proc") / str(pid)
-    assert b"secret" not in (process / "cmdline").read_bytes()
-    assert os.readlink(process / "cwd") == "/"
-    assert {os.readlink(process / "fd" / number) for number in "012"} == {"/dev/null"}
+    assert "send" in shown(pid, "cmdline")
+    assert "secret" not in shown(pid, "cmdline")
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert {descriptors(pid)[number] for number in (0, 1, 2)} == {"/dev/null"}
     assert os.getsid(pid) != os.getsid(0)
     os.kill(pid, signal.SIGKILL)

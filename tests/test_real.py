@@ -29,7 +29,7 @@ def ran(done: subprocess.CompletedProcess[bytes]) -> str:
 
 @pytest.fixture
 def on_path(tmp_path: Path, home: Home) -> Path:
-    """A folder that is searched before the system's."""
+    """A directory that is searched before the system's."""
     folder = tmp_path / "on-path"
     folder.mkdir()
     home.env["PATH"] = f"{folder}:{home.env['PATH']}"
@@ -37,7 +37,7 @@ def on_path(tmp_path: Path, home: Home) -> Path:
     return folder
 
 
-def test_the_variable_comes_before_the_config_and_that_before_the_path(
+def test_the_variable_comes_before_config_and_that_before_path(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path
 ) -> None:
     first, second = program(tmp_path / "first"), program(tmp_path / "second")
@@ -51,7 +51,7 @@ def test_the_variable_comes_before_the_config_and_that_before_the_path(
     assert ran(launcher.exec()) == str(third)
 
 
-def test_a_config_that_names_chef_run_is_obeyed_with_telemetry_off_too(
+def test_a_config_that_names_chef_run_is_obeyed_when_off_too(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path
 ) -> None:
     program(on_path / "chef-run")
@@ -59,7 +59,7 @@ def test_a_config_that_names_chef_run_is_obeyed_with_telemetry_off_too(
     assert ran(launcher.exec()) == str(tmp_path / "named")
 
 
-def test_the_distributions_own_folder_beside_the_launcher_comes_before_the_path(
+def test_the_distributions_folder_beside_us_comes_before_path(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path
 ) -> None:
     program(on_path / "chef-run")
@@ -72,7 +72,7 @@ def test_the_distributions_own_folder_beside_the_launcher_comes_before_the_path(
 
 
 @pytest.mark.parametrize("kind", ["symlink", "hard link", "copy", "alias script", "package script"])
-def test_on_the_path_the_launcher_under_the_name_of_chef_run_is_passed_over(
+def test_on_path_the_launcher_called_chef_run_is_passed_over(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, kind: str
 ) -> None:
     ours = tmp_path / "ours" / "chef-run"
@@ -103,7 +103,7 @@ def test_a_script_that_leads_back_to_the_launcher_ends(home: Home, launcher: Lau
     assert done.stderr.count(b"\n") == 1
 
 
-def test_without_a_chef_run_one_line_says_so_and_the_exit_code_is_127(home: Home, launcher: Launcher) -> None:
+def test_without_a_chef_run_one_line_says_so_and_the_code_is_127(home: Home, launcher: Launcher) -> None:
     done = launcher.exec("web01", "secret", "thing")
     assert done.returncode == 127
     assert done.stdout == b""
@@ -112,9 +112,7 @@ def test_without_a_chef_run_one_line_says_so_and_the_exit_code_is_127(home: Home
     assert home.files() == set()
 
 
-def test_a_chef_run_that_cannot_be_executed_is_named_and_the_exit_code_is_126(
-    home: Home, launcher: Launcher, on_path: Path
-) -> None:
+def test_a_chef_run_that_cannot_be_executed_is_named_with_126(home: Home, launcher: Launcher, on_path: Path) -> None:
     path = program(on_path / "chef-run", mode=0o644)
     done = launcher.exec()
     assert done.returncode == 126
@@ -122,9 +120,10 @@ def test_a_chef_run_that_cannot_be_executed_is_named_and_the_exit_code_is_126(
 
 
 @pytest.mark.parametrize("kind", ["missing", "not executable", "folder", "launcher"])
-def test_a_named_chef_run_that_is_none_is_an_error_and_no_other_is_run(
+def test_a_named_chef_run_that_is_none_is_an_error(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, kind: str
 ) -> None:
+    """And no other is run: somebody has chosen this one."""
     program(on_path / "chef-run")
     paths = {
         "missing": tmp_path / "missing",
@@ -141,9 +140,10 @@ def test_a_named_chef_run_that_is_none_is_an_error_and_no_other_is_run(
 
 
 @pytest.mark.parametrize("opted_out", [True, False])
-def test_a_program_that_the_kernel_refuses_is_one_line_and_no_record(
+def test_a_program_that_the_kernel_refuses_is_named_in_one_line(
     tmp_path: Path, home: Home, launcher: Launcher, opted_out: bool
 ) -> None:
+    """And not recorded."""
     home.use()
     broken = program(tmp_path / "broken", "#!/nonexistent/interpreter\n")
     home.env["CHEF_RUN_LAUNCHER_REAL"] = str(broken)

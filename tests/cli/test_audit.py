@@ -16,8 +16,8 @@ import launcher as package
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
+from tests.support.tracing import strace
 
-NEEDS_STRACE = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (scripts/install-test-tools)")
 COMMAND_LINE = ("root:s3cret@web01", "user", "bob")
 CHANGES = {"mkdir", "mkdirat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "link", "linkat", "symlink"}
 CHANGES |= {"symlinkat", "chmod", "fchmod", "fchmodat", "utimensat", "truncate", "ftruncate", "fsync", "flock"}
@@ -28,17 +28,7 @@ WRITES = ("O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC", "O_APPEND")
 def calls(home: Home, tmp_path: Path, *command: str) -> tuple[list[str], str]:
     """The system calls of a command that do something to files, processes or the network; and what it printed."""
     trace = tmp_path / "trace"
-    tracing = [
-        "strace",
-        "-f",
-        "-qq",
-        "-e",
-        "trace=%file,%network,%process,%desc",
-        "-e",
-        "signal=none",
-        "-o",
-        str(trace),
-    ]
+    tracing = strace("-f", "-e", "trace=%file,%network,%process,%desc", "-e", "signal=none", output=trace)
     done = subprocess.run([*tracing, *command], env=home.env, capture_output=True, text=True, check=True)
     return [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()], done.stdout
 
@@ -61,9 +51,8 @@ def used(home: Home, chef_run: Program) -> Home:
     return home
 
 
-@NEEDS_STRACE
 @pytest.mark.parametrize("way", ["dry-run", "the variable", "the variable, by a symlink"])
-def test_a_dry_run_writes_nothing_starts_nothing_and_opens_no_socket(
+def test_a_dry_run_writes_and_starts_nothing_and_opens_no_socket(
     used: Home, launcher: Launcher, collector: Collector, tmp_path: Path, way: str
 ) -> None:
     command = [str(launcher.path), "dry-run"]
@@ -86,16 +75,14 @@ def test_a_dry_run_writes_nothing_starts_nothing_and_opens_no_socket(
     assert "s3cret" not in text
 
 
-@NEEDS_STRACE
 @pytest.mark.parametrize("command", [["status"], ["show"], ["show", "--wire"], ["explain-hash", "a"], ["doctor"]])
-def test_who_only_looks_writes_nothing_and_opens_no_socket_either(
+def test_who_only_looks_writes_nothing_and_opens_no_socket(
     used: Home, launcher: Launcher, tmp_path: Path, command: list[str]
 ) -> None:
     (used.path / ".bashrc").write_text("alias chef-run='chef-run-launcher exec'\n")
     assert offences(calls(used, tmp_path, str(launcher.path), *command)[0]) == []
 
 
-@NEEDS_STRACE
 def test_what_a_dry_run_is_looked_at_for_would_be_seen(used: Home, launcher: Launcher, tmp_path: Path) -> None:
     made, _ = calls(used, tmp_path, str(launcher.path), "exec", "web03", "a", "b")
     assert {call.partition("(")[0] for call in offences(made)} >= {"rename", "flock", "openat", "socket"}
@@ -156,7 +143,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize(("does", "seen"), BREAKS.values(), ids=BREAKS.keys())
-def test_verify_off_fails_where_the_launcher_does_what_it_must_not(
+def test_verify_off_fails_where_the_launcher_does_too_much(
     used: Home, tmp_path: Path, does: str, seen: str | None
 ) -> None:
     broken = tmp_path / "broken" / "launcher"
@@ -188,10 +175,10 @@ def test_verify_off_without_a_chef_run_verifies_nothing(used: Home, launcher: La
     assert b"nothing was verified: CHEF_RUN_LAUNCHER_REAL names /nonexistent, which does not exist" in done.stderr
 
 
-@NEEDS_STRACE
-def test_seen_from_outside_a_run_that_is_off_does_nothing_but_become_chef_run(
+def test_a_run_that_is_off_does_nothing_but_become_chef_run(
     used: Home, launcher: Launcher, chef_run: Program, tmp_path: Path
 ) -> None:
+    """As seen from outside, by strace."""
     chef_run.path.unlink()
     chef_run.path.symlink_to("/bin/true")
     used.env["CHEF_TELEMETRY_OPT_OUT"] = ""

@@ -16,12 +16,17 @@ from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 
 
-def on_a_terminal(launcher: Launcher, *arguments: str) -> list[str]:
-    """The lines that a command prints on a terminal of 80 columns."""
+def shown(launcher: Launcher, *arguments: str) -> str:
+    """What a command prints on a terminal of 80 columns."""
     with launcher.on_a_terminal(*arguments) as terminal:
         terminal.expect(pexpect.EOF)
         text: str = terminal.before.decode()
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+    return text
+
+
+def lines_shown(launcher: Launcher, *arguments: str) -> list[str]:
+    """The same, line by line, and without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown(launcher, *arguments)).splitlines()
 
 
 @pytest.fixture
@@ -54,14 +59,14 @@ def test_help_names_every_command(launcher: Launcher) -> None:
 def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
     if command == ["show", ""]:
         command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
-    lines = on_a_terminal(launcher, *command)
+    lines = lines_shown(launcher, *command)
     assert lines
     assert max(map(len, lines)) <= 80
 
 
 def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
-    lines = on_a_terminal(launcher, "show")
+    lines = lines_shown(launcher, "show")
     (row,) = [line for line in lines if line.startswith(record["id"][:8])]
     assert record["host"]["os"] in row
     assert row.rstrip().endswith("1 macos by ssh, 1 linux by ssh")
@@ -69,7 +74,7 @@ def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
 
 def test_show_explains_one_session_in_words(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
-    text = "\n".join(on_a_terminal(launcher, "show", record["id"]))
+    text = "\n".join(lines_shown(launcher, "show", record["id"]))
     assert "the SHA-256 sum of a hostname you connected to" in text
     for value in (
         record["id"],
@@ -95,7 +100,7 @@ def test_show_with_nothing_waiting_says_so(launcher: Launcher) -> None:
 
 
 def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launcher: Launcher) -> None:
-    text = "\n".join(on_a_terminal(launcher, "status"))
+    text = "\n".join(lines_shown(launcher, "status"))
     assert "Telemetry is on: runs are recorded." in text
     assert "CHEF_TELEMETRY_OPT_OUT" in text
     assert "1 session, the oldest from" in text
@@ -103,7 +108,7 @@ def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launche
 
 def test_status_says_what_turned_it_off(used: Home, launcher: Launcher) -> None:
     used.env["DO_NOT_TRACK"] = "1"
-    lines = on_a_terminal(launcher, "status")
+    lines = lines_shown(launcher, "status")
     assert "Telemetry is off: nothing is recorded or sent." in lines
     assert [line.split()[1] for line in lines if line.startswith("*")] == ["DO_NOT_TRACK"]
 
@@ -140,15 +145,14 @@ def test_a_dry_run_of_a_run_that_is_opted_out_shows_no_record(used: Home, launch
     assert "hostname_sha256" not in text.partition("The requests")[0]
 
 
-def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher) -> None:
-    for command in ("status", "show", "dry-run"):
-        assert b"\x1b" not in launcher.run(command).stdout
+@pytest.mark.parametrize("command", ["status", "show", "dry-run"])
+def test_the_commands_colour_nothing_in_a_pipe(used: Home, launcher: Launcher, command: str) -> None:
+    assert b"\x1b" not in launcher.run(command).stdout
 
 
 @pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["show"], ["dry-run", "web01", "a", "b"]])
-def test_a_home_whose_name_is_not_utf_8_and_looks_like_markup_is_shown(
-    used: Home, launcher: Launcher, command: list[str]
-) -> None:
+def test_a_home_with_a_name_that_is_no_utf_8_is_shown(used: Home, launcher: Launcher, command: list[str]) -> None:
+    """It looks like markup as well, which rich would interpret."""
     odd = os.fsencode(used.path) + b"[bold]\xff"
     os.rename(used.path, odd)
     used.env["HOME"] = os.fsdecode(odd)
@@ -173,19 +177,13 @@ def test_shells_can_complete_its_commands(home: Home, launcher: Launcher, shell:
     assert b"status" in launcher.run().stdout
 
 
-def test_no_color_is_respected_and_there_is_none_without_a_terminal(used: Home, launcher: Launcher) -> None:
+def test_no_color_is_respected_and_a_pipe_gets_none(used: Home, launcher: Launcher) -> None:
     def colours(text: str) -> list[str]:
         return re.findall(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", text)
 
-    def shown() -> str:
-        with launcher.on_a_terminal("status") as terminal:
-            terminal.expect(pexpect.EOF)
-            text: str = terminal.before.decode()
-        return text
-
-    assert colours(shown())
+    assert colours(shown(launcher, "status"))
     used.env["NO_COLOR"] = "1"
-    assert not colours(shown())
+    assert not colours(shown(launcher, "status"))
     del used.env["NO_COLOR"]
     assert b"\x1b" not in launcher.run("status").stdout
 

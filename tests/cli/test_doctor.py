@@ -46,9 +46,7 @@ def test_people_get_the_same_in_80_columns(healthy: Home, launcher: Launcher) ->
     assert "ok      telemetry" in text
 
 
-def test_a_symlink_on_the_path_is_in_front_and_an_alias_in_a_comment_is_not(
-    healthy: Home, launcher: Launcher, tmp_path: Path
-) -> None:
+def test_a_symlink_on_path_is_in_front_and_a_comment_is_not(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
     (healthy.path / ".bashrc").write_text("# alias chef-run='chef-run-launcher exec'\n")
     code, found = examine(launcher)
     assert (code, found["in front"][0]) == (1, "problem")
@@ -59,7 +57,7 @@ def test_a_symlink_on_the_path_is_in_front_and_an_alias_in_a_comment_is_not(
     assert examine(launcher)[1]["in front"] == ("ok", f"{tmp_path / 'bin' / 'chef-run'} is the launcher")
 
 
-def test_a_chef_run_that_is_missing_or_the_launcher_itself_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+def test_a_chef_run_that_is_missing_or_the_launcher_is_a_problem(healthy: Home, launcher: Launcher) -> None:
     healthy.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
     assert examine(launcher)[1]["chef-run"][0] == "problem"
     healthy.env["CHEF_RUN_LAUNCHER_REAL"] = str(launcher.path)
@@ -112,16 +110,17 @@ def test_a_folder_that_others_may_write_to_is_a_problem(healthy: Home, launcher:
         ("SSL_CERT_FILE", "/nonexistent/authorities.pem", "authorities"),
     ],
 )
-def test_settings_with_which_nothing_can_be_sent_are_problems_and_their_secrets_are_not_shown(
+def test_settings_that_prevent_sending_are_problems(
     healthy: Home, launcher: Launcher, collector: Collector, variable: str, value: str, what: str
 ) -> None:
+    """Their secrets are not shown."""
     healthy.env[variable] = value
     code, found = examine(launcher, "--network")
     assert (code, found[what][0]) == (1, "problem")
     assert "s3cret" not in str(found)
 
 
-def test_the_handshake_is_made_only_when_asked_for_and_carries_no_data(
+def test_a_handshake_is_made_when_asked_for_and_carries_no_data(
     healthy: Home, launcher: Launcher, collector: Collector
 ) -> None:
     code, found = examine(launcher, "--network")
@@ -137,7 +136,7 @@ def test_a_handshake_with_somebody_else_is_a_problem(healthy: Home, launcher: La
     assert found["network"][1].startswith("the certificate is not one that this machine trusts (")
 
 
-def test_an_endpoint_that_is_not_there_or_says_nothing_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+def test_an_endpoint_that_is_absent_or_says_nothing_is_a_problem(healthy: Home, launcher: Launcher) -> None:
     assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (Connection refused)")
     with Silence("https", accepts=True) as server:
         healthy.env["CHEF_TELEMETRY_ENDPOINT"] = server.url
@@ -159,9 +158,10 @@ def test_the_handshake_goes_by_the_proxy(
 
 @pytest.mark.parametrize("value", ["3", "[]", '"a\\u0000b"'])
 @pytest.mark.parametrize("key", ["ca_file", "endpoint", "format"])
-def test_a_setting_that_means_nothing_is_a_problem_and_nothing_is_sent_on_a_guess(
+def test_a_setting_that_means_nothing_is_a_problem(
     healthy: Home, launcher: Launcher, plain_collector: Collector, key: str, value: str
 ) -> None:
+    """And nothing is sent on a guess."""
     del healthy.env["CHEF_TELEMETRY_ENDPOINT"]
     healthy.config.write_text(
         f'[telemetry]\nendpoint = "{plain_collector.url}"\n'.replace(

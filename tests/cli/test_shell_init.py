@@ -11,13 +11,11 @@ from pathlib import Path
 import pexpect
 import pytest
 
-import launcher as package
 from launcher.cli.shell_init import Shell
 from launcher.cli.shell_lines import SHELLS
 from tests.support.homes import Home
-from tests.support.programs import SECONDS, Launcher, Program
+from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
 
-MAIN = Path(package.__file__).with_name("__main__.py")
 START_UP_FILES = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 TESTED = sorted(START_UP_FILES)
 
@@ -68,7 +66,8 @@ def says(home: Home, shell: str, line: str, *options: str) -> str:
     return done.stdout
 
 
-def test_the_launcher_runs_the_real_chef_run_with_the_arguments_as_they_are(home: Home, shell: str) -> None:
+def test_the_real_chef_run_gets_the_arguments_as_they_are(home: Home, shell: str) -> None:
+    """It is the launcher that runs it."""
     status = "$status" if shell == "fish" else "$?"
     said = says(home, shell, f"chef-run 'web01' 'two words' '$x' '' -- -p ; echo {status}")
     assert said == "depth=1 6: web01 two words $x  -- -p\n7\n"
@@ -82,7 +81,7 @@ def test_the_original_can_still_be_reached(home: Home, shell: str) -> None:
     assert home.sessions() == []
 
 
-def test_a_launcher_that_is_the_chef_run_of_the_path_besides_makes_no_loop(
+def test_a_launcher_that_is_chef_run_on_path_too_makes_no_loop(
     home: Home, shell: str, tmp_path: Path, launcher: Launcher
 ) -> None:
     (tmp_path / "front").mkdir()
@@ -97,16 +96,16 @@ def test_it_works_in_a_login_shell(home: Home, shell: str) -> None:
     assert says(home, shell, "chef-run x", "-l") == "depth=1 1: x\n"
 
 
-def test_it_works_beside_the_shell_init_of_chef(home: Home, shell: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", ["{ours}{chefs}", "{chefs}{ours}"])
+def test_it_works_beside_the_shell_init_of_chef(home: Home, shell: str, tmp_path: Path, order: str) -> None:
     (tmp_path / "chefs").mkdir()
     start_up = home.path / START_UP_FILES[shell]
     if shell == "fish":
         chefs = f"set -gx PATH {tmp_path / 'chefs'} $PATH\nset -gx GEM_ROOT /gems\n"
     else:
         chefs = f"export PATH='{tmp_path / 'chefs'}':$PATH\nexport GEM_ROOT=/gems\n"
-    for text in (start_up.read_text() + chefs, chefs + start_up.read_text()):
-        start_up.write_text(text)
-        assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
+    start_up.write_text(order.format(ours=start_up.read_text(), chefs=chefs))
+    assert says(home, shell, "chef-run x") == "depth=1 1: x\n"
 
 
 def test_evaluating_it_twice_is_as_once(home: Home, shell: str, launcher: Launcher) -> None:
@@ -181,7 +180,7 @@ def test_a_run_can_be_suspended_and_taken_up_again(home: Home, shell: str, tmp_p
 
 
 def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
-    command = [sys.executable, "-I", "-S", "-X", "importtime", str(MAIN), "shell-init", "bash"]
+    command = [*ISOLATED, "-X", "importtime", str(MAIN), "shell-init", "bash"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)
     imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert "launcher.cli.shell_lines" in imported
@@ -191,7 +190,7 @@ def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
 def test_the_text_for_powershell_quotes_as_powershell_does(tmp_path: Path, home: Home) -> None:
     folder = tmp_path / "it's mine"
     shutil.copytree(MAIN.parent, folder / "launcher")
-    start = [sys.executable, "-I", "-S", str(folder / "launcher" / "__main__.py")]
+    start = [*ISOLATED, str(folder / "launcher" / "__main__.py")]
     done = subprocess.run(
         [*start, "shell-init", "powershell"], env=home.env, capture_output=True, check=True, text=True
     )
@@ -199,18 +198,21 @@ def test_the_text_for_powershell_quotes_as_powershell_does(tmp_path: Path, home:
     assert done.stdout.count(quoted) == 2
 
 
-def test_a_shell_that_it_has_no_text_for_is_not_understood(launcher: Launcher) -> None:
+def test_each_shell_that_can_be_named_has_its_text() -> None:
     assert {shell.value for shell in Shell} == set(SHELLS)
-    for arguments in ([], ["ksh"], ["bash", "zsh"]):
-        done = launcher.run("shell-init", *arguments)
-        assert (done.returncode, done.stdout) == (2, b"")
 
 
-def test_without_a_standard_output_nothing_is_wrong_but_that(launcher: Launcher) -> None:
-    for command in ("shell-init bash", "status", "disable"):
-        closed = ["sh", "-c", f"exec '{launcher.path}' {command} >&-"]
-        done = subprocess.run(closed, env=launcher.env, stderr=subprocess.PIPE, check=False)
-        assert (done.returncode, done.stderr) == (0, b""), command
+@pytest.mark.parametrize("arguments", [[], ["ksh"], ["bash", "zsh"]])
+def test_a_shell_that_it_has_no_text_for_is_not_understood(launcher: Launcher, arguments: list[str]) -> None:
+    done = launcher.run("shell-init", *arguments)
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize("command", ["shell-init bash", "status", "disable"])
+def test_without_a_standard_output_nothing_is_wrong_but_that(launcher: Launcher, command: str) -> None:
+    closed = ["sh", "-c", f"exec '{launcher.path}' {command} >&-"]
+    done = subprocess.run(closed, env=launcher.env, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_output_that_cannot_be_written_is_one_line(launcher: Launcher) -> None:

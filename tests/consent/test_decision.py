@@ -86,12 +86,12 @@ def test_a_config_that_speaks_of_other_things_leaves_it_on(config: Config) -> No
 
 
 @pytest.mark.parametrize("policy", [Config("p", {"enabled": False}), telemetry(enabled=False), telemetry(enable=False)])
-def test_the_system_policy_may_say_it_at_the_top_or_under_telemetry(policy: Config) -> None:
+def test_the_policy_may_say_it_at_the_top_or_under_telemetry(policy: Config) -> None:
     assert not decision(policy=policy).on
 
 
 @pytest.mark.parametrize("off", [telemetry(enabled=False), telemetry(enable=False)])
-def test_what_is_stored_is_dropped_only_where_telemetry_is_disabled_for_good(off: Config) -> None:
+def test_only_where_it_is_disabled_for_good_is_anything_dropped(off: Config) -> None:
     assert decision(config=off).drops_stored
     assert decision(policy=off).drops_stored
     assert decision(config=off, has_endpoint=False).drops_stored
@@ -102,7 +102,8 @@ def test_what_is_stored_is_dropped_only_where_telemetry_is_disabled_for_good(off
 
 
 @pytest.mark.parametrize("variable", ["CHEF_TELEMETRY_OPT_OUT", "DO_NOT_TRACK", "CHEF_RUN_LAUNCHER_DEPTH"])
-def test_an_opt_out_for_one_run_touches_nothing_even_where_telemetry_is_disabled(variable: str) -> None:
+def test_an_opt_out_for_one_run_drops_nothing(variable: str) -> None:
+    """Even where telemetry is disabled besides."""
     assert not decision({variable: "1"}, config=telemetry(enabled=False)).drops_stored
 
 

@@ -12,21 +12,20 @@ from typing import Any
 
 import pytest
 
-from launcher.home.layout import Home as Layout
 from launcher.record import hosts_key, session
+from tests.support.hashes import sha256
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
 
-PLAIN = hashlib.sha256(b"web01").hexdigest()
+PLAIN = sha256("web01")
 
 
 def targets(home: Home) -> list[dict[str, Any]]:
     """Those of the session that was stored last, which must satisfy the schema."""
-    path = max(home.sessions(), key=lambda path: path.stat().st_mtime)
-    found: list[dict[str, Any]] = session.from_bytes(path.read_bytes())["targets"]
+    found: list[dict[str, Any]] = session.from_bytes(home.oldest_first()[-1].read_bytes())["targets"]
     return found
 
 
@@ -52,7 +51,7 @@ def test_what_is_recorded_of_a_host(
     assert targets(home) == recorded
 
 
-def test_a_salted_sum_is_the_same_for_the_same_host_and_for_nobody_else(
+def test_a_salted_hash_is_the_same_for_the_same_host_alone(
     home: Home, launcher: Launcher, chef_run: Program, key: Path
 ) -> None:
     home.use('[telemetry]\nhosts = "salted"\n')
@@ -66,7 +65,7 @@ def test_a_salted_sum_is_the_same_for_the_same_host_and_for_nobody_else(
     assert len(key.read_bytes()) == 32
 
 
-def test_the_key_never_leaves_and_is_used_no_more_than_is_asked_for(
+def test_the_key_never_leaves_and_is_used_only_when_asked_for(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, key: Path
 ) -> None:
     home.use('[telemetry]\nhosts = "salted"\n')
@@ -96,8 +95,7 @@ def test_the_system_policy_can_only_tighten(
     home: Home, launcher: Launcher, chef_run: Program, policy: str, user: str, level: str
 ) -> None:
     home.use(f'[telemetry]\nhosts = "{user}"\n')
-    done = run_with(system_policy(f'hosts = "{policy}"'), launcher.path, "status", "--json", env=home.env)
-    report = json.loads(done.stdout)
+    report = launcher.status(system_policy(f'hosts = "{policy}"'))
     assert report["on"]
     assert report["hosts"]["level"] == level
     where = "/etc/chef-workstation/telemetry.toml:1" if level == policy else f"{home.config}:2"
@@ -105,12 +103,13 @@ def test_the_system_policy_can_only_tighten(
 
 
 @pytest.mark.parametrize("hosts", ["salted", "count", "off"])
-def test_what_was_stored_before_it_was_tightened_leaves_no_looser_than_is_allowed_now(
+def test_what_was_stored_leaves_no_looser_than_is_allowed_now(
     home: Home, launcher: Launcher, plain_collector: Collector, hosts: str
 ) -> None:
+    """Whatever was allowed when it was stored."""
     home.has_waiting("web01")
     home.config.write_text(f'[telemetry]\nhosts = "{hosts}"\n')
-    hosts_key.ensure(Layout(str(home.path)))
+    hosts_key.ensure(home.layout)
     os.utime(home.sessions()[0], (time.time() + 60,) * 2)  # times prove nothing: clocks are set, and files copied
     shown = launcher.run("show", "--wire").stdout
     assert launcher.run("flush").returncode == 0
@@ -126,8 +125,7 @@ def test_what_was_salted_when_it_was_stored_leaves_so(
 ) -> None:
     home.has_waiting("web01")
     home.config.write_text('[telemetry]\nhosts = "salted"\n')
-    (home.telemetry / ".next-attempt").touch()
-    os.utime(home.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+    home.postpone()
     launcher.exec("web01", "directory", "/tmp/foo")
     salted = targets(home)
     launcher.run("flush")
@@ -138,17 +136,18 @@ def test_what_was_salted_when_it_was_stored_leaves_so(
     assert after == salted
 
 
-def test_the_endpoint_that_the_system_policy_pins_is_used_whatever_else_is_said(
+def test_the_endpoint_that_the_system_policy_pins_is_used(
     home: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
+    """Whatever config.toml and the environment say."""
     home.has_waiting("web01")
     home.config.write_text('[telemetry]\nendpoint = "http://127.0.0.1:1"\ndev = true\n')
     pinned = system_policy(f'endpoint = "{plain_collector.url}"')
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "http://127.0.0.1:2"
     assert run_with(pinned, launcher.path, "flush", env=home.env).returncode == 0
     assert len(plain_collector.requests) == 1
-    named_by = json.loads(run_with(pinned, launcher.path, "status", "--json", env=home.env).stdout)["endpoint"]
-    assert named_by["named_by"] == "endpoint in /etc/chef-workstation/telemetry.toml:1"
+    named_by = launcher.status(pinned)["endpoint"]["named_by"]
+    assert named_by == "endpoint in /etc/chef-workstation/telemetry.toml:1"
 
 
 @pytest.mark.parametrize("pinned", ["3", '""', '"http://collector.example"'])
@@ -172,9 +171,7 @@ def test_a_dry_run_shows_what_would_be_recorded_of_a_host(home: Home, launcher: 
     wait_for_no_sender(home)
 
 
-def test_status_says_on_which_line_it_is_turned_off_and_what_is_recorded_of_hosts(
-    home: Home, launcher: Launcher
-) -> None:
+def test_status_says_which_lines_turn_it_off_and_limit_hosts(home: Home, launcher: Launcher) -> None:
     home.use('# mine\n[telemetry]\nhosts = "count"\nenabled = false\n')
     text = "".join(launcher.run("status").stdout.decode().split())  # lines are folded anywhere
     assert f"*config[telemetry]enabledisfalse({home.config}:4)" in text

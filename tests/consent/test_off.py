@@ -32,7 +32,8 @@ CONFIGS = [
 ]
 
 
-def assert_off(home: Home, launcher: Launcher, *arguments: str) -> None:
+def assert_off(home: Home, launcher: Launcher, chef_run: Program, *arguments: str) -> None:
+    chef_run.path.write_text(TELLS_ITS_ID)
     before = home.files()
     process = launcher.start("exec", *arguments)
     output, errors = process.communicate()
@@ -43,16 +44,14 @@ def assert_off(home: Home, launcher: Launcher, *arguments: str) -> None:
 
 @pytest.mark.parametrize("variables", ENVIRONMENTS)
 def test_off_by_the_environment(home: Home, launcher: Launcher, chef_run: Program, variables: dict[str, str]) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     home.env.update(variables)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_off_by_config_toml(home: Home, launcher: Launcher, chef_run: Program, config: str) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     home.use(config)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("config", CONFIGS[:1] + CONFIGS[3:4])
@@ -60,35 +59,32 @@ def test_off_by_config_toml(home: Home, launcher: Launcher, chef_run: Program, c
 def test_off_by_a_config_file_that_the_command_line_names(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program, config: str, spelling: str
 ) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     named = tmp_path / "named.toml"
     named.write_text(config)
-    assert_off(home, launcher, "web01", "a", "b", *spelling.format(named).split())
+    assert_off(home, launcher, chef_run, "web01", "a", "b", *spelling.format(named).split())
 
 
-def test_a_named_config_that_is_a_pipe_is_left_for_chef_run_to_read(
+def test_a_named_config_that_is_a_pipe_is_left_to_chef_run(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
+    """It can be read once, and chef-run is to have what stands in it."""
     os.mkfifo(tmp_path / "named.toml")
-    assert_off(home, launcher, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
 
 
-def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
-    for value in (None, "", "relative", str(home.path / "missing"), "/dev/null"):
-        if value is None:
-            del home.env["HOME"]
-        else:
-            home.env["HOME"] = value
-        assert_off(home, launcher, "web01", "a", "b")
+@pytest.mark.parametrize("value", [None, "", "relative", "{home}/missing", "/dev/null"])
+def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program, value: str | None) -> None:
+    if value is None:
+        del home.env["HOME"]
+    else:
+        home.env["HOME"] = value.format(home=home.path)
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 def test_off_for_root_in_the_home_of_another_user(home: Home, launcher: Launcher, chef_run: Program) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     os.chown(home.path, 12345, 12345)
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("used", [False, True])
@@ -101,8 +97,7 @@ def test_off_in_a_home_that_cannot_be_written(home: Home, launcher: Launcher, ch
     for _ in range(2):  # no notice each time either
         done = run_with(READ_ONLY_HOME, launcher.path, "exec", env=home.env)
         assert (done.returncode, done.stderr) == (0, b"")
-    status = run_with(READ_ONLY_HOME, launcher.path, "status", "--json", env=home.env)
-    assert json.loads(status.stdout)["reason"].endswith("is not writable")
+    assert launcher.status(READ_ONLY_HOME)["reason"].endswith("is not writable")
     assert home.files() == before
 
 
@@ -131,16 +126,13 @@ def test_a_system_policy_that_may_not_be_looked_at_counts_as_off(
     assert "cannot be read (Permission denied)" in report["reason"]
 
 
-def test_a_system_policy_that_others_can_write_does_not_count_and_status_says_so(
-    home: Home, launcher: Launcher, chef_run: Program
-) -> None:
+def test_a_policy_that_others_can_write_does_not_count(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """`status` says so."""
     mounts = system_policy("enabled = false", mode=0o666)
     run_with(mounts, launcher.path, "exec", "web01", "directory", "/tmp/foo", env=home.env)
     assert len(home.sessions()) == 1
-    status = run_with(mounts, launcher.path, "status", "--json", env=home.env)
-    (source,) = [
-        source for source in json.loads(status.stdout)["sources"] if source["name"].startswith("system policy")
-    ]
+    sources = launcher.status(mounts)["sources"]
+    (source,) = [source for source in sources if source["name"].startswith("system policy")]
     assert source["says"] == "ignored: it must be owned by root and not writable by others"
 
 
@@ -148,18 +140,17 @@ def test_a_system_policy_that_others_can_write_does_not_count_and_status_says_so
 def test_off_where_the_telemetry_folder_is_no_folder(
     tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program, kind: str
 ) -> None:
-    chef_run.path.write_text(TELLS_ITS_ID)
     home.workstation.mkdir()
     if kind == "file":
         home.telemetry.write_text("mine")
     else:
         (tmp_path / "elsewhere").mkdir()
         home.telemetry.symlink_to(tmp_path / "elsewhere")
-    assert_off(home, launcher, "web01", "a", "b")
+    assert_off(home, launcher, chef_run, "web01", "a", "b")
 
 
 @pytest.mark.parametrize("variables", ENVIRONMENTS)
-def test_the_opt_out_of_one_run_neither_sends_nor_removes_earlier_sessions(
+def test_an_opt_out_neither_sends_nor_removes_earlier_sessions(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector, variables: dict[str, str]
 ) -> None:
     launcher.exec("web01", "directory", "/tmp/foo")
@@ -175,9 +166,10 @@ def test_the_opt_out_of_one_run_neither_sends_nor_removes_earlier_sessions(
     assert kept[0].stem.removeprefix("session-").encode() in request.body
 
 
-def test_telemetry_disabled_for_good_drops_earlier_sessions_unsent(
+def test_telemetry_disabled_drops_earlier_sessions_unsent(
     home: Home, launcher: Launcher, chef_run: Program, collector: Collector
 ) -> None:
+    """For good, that is: by config.toml."""
     launcher.exec("web01", "directory", "/tmp/foo")
     home.config.write_text("[telemetry]\nenabled = false\n")
     assert launcher.exec("web01", "directory", "/tmp/foo").returncode == 0

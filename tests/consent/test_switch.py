@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import stat
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 
 from launcher.consent import switch, toml
 from launcher.home import files
-from launcher.home.layout import Home as Layout
+from tests.support.hashes import sha256
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
@@ -50,31 +49,19 @@ CHANGES = {
 }
 
 
-@pytest.fixture
-def used(home: Home, launcher: Launcher, chef_run: Program) -> Home:
-    """A home in which two sessions wait."""
-    chef_run.path.write_text("#!/bin/sh\nexit 0\n")
-    home.has_waiting("web01", "web02")
-    return home
-
-
-def is_on(launcher: Launcher) -> bool:
-    return bool(json.loads(launcher.run("status", "--json").stdout)["on"])
-
-
 @pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES.keys())
-def test_disable_changes_one_word_of_config_toml_and_enable_takes_it_back(
-    used: Home, launcher: Launcher, before: str, after: str
+def test_disable_changes_one_word_and_enable_takes_it_back(
+    stocked: Home, launcher: Launcher, before: str, after: str
 ) -> None:
-    used.config.write_bytes(before.encode())
+    stocked.config.write_bytes(before.encode())
     assert launcher.run("disable").returncode == 0
-    assert used.config.read_bytes().decode() == after
-    assert not is_on(launcher)
+    assert stocked.config.read_bytes().decode() == after
+    assert not launcher.status()["on"]
     assert launcher.run("disable").returncode == 0
-    assert used.config.read_bytes().decode() == after
+    assert stocked.config.read_bytes().decode() == after
     assert launcher.run("enable").returncode == 0
-    assert used.config.read_bytes().decode() == after.replace("= false", "= true").replace("=false", "=true")
-    assert is_on(launcher)
+    assert stocked.config.read_bytes().decode() == after.replace("= false", "= true").replace("=false", "=true")
+    assert launcher.status()["on"]
 
 
 @given(
@@ -89,9 +76,7 @@ def test_disable_changes_one_word_of_config_toml_and_enable_takes_it_back(
     ),
     st.booleans(),
 )
-def test_whatever_stands_in_config_toml_nothing_else_comes_to_mean_anything_else(
-    tables: dict[str, dict[str, object]], enabled: bool
-) -> None:
+def test_the_switch_changes_the_meaning_of_nothing_else(tables: dict[str, dict[str, object]], enabled: bool) -> None:
     old = tomlkit.dumps(tables).encode()
     said = toml.parse(switch._with_enabled(old, enabled))
     switches = {key: said.get("telemetry", {}).pop(key, enabled) for key in ("enabled", "enable")}
@@ -106,37 +91,36 @@ def test_whatever_stands_in_config_toml_nothing_else_comes_to_mean_anything_else
 
 
 def test_disable_drops_what_waits_at_once_and_says_how_many(
-    used: Home, launcher: Launcher, collector: Collector
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    unfinished = used.telemetry / ".session-00000000-0000-4000-8000-000000000000.json.123.0badcafe.tmp"
+    unfinished = stocked.telemetry / ".session-00000000-0000-4000-8000-000000000000.json.123.0badcafe.tmp"
     unfinished.write_text("{")
     done = launcher.run("disable")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"2 waiting sessions dropped unsent." in done.stdout
-    assert used.sessions() == []
+    assert stocked.sessions() == []
     assert not unfinished.exists()
     launcher.exec("web03", "a", "b")
-    assert used.sessions() == []
+    assert stocked.sessions() == []
     assert collector.requests == []
 
 
-def test_enable_says_what_turns_it_off_all_the_same(used: Home, launcher: Launcher) -> None:
-    used.config.write_text("[telemetry]\nenabled = false\n")
-    used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Launcher) -> None:
+    stocked.config.write_text("[telemetry]\nenabled = false\n")
+    stocked.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     done = launcher.run("enable")
     assert done.returncode == 0
     assert b"It stays off all the same: CHEF_TELEMETRY_OPT_OUT: set." in done.stdout
 
 
-def test_the_mode_of_config_toml_stays_and_a_symlink_is_written_through(
-    used: Home, launcher: Launcher, tmp_path: Path
-) -> None:
+def test_config_tomls_mode_stays_and_a_symlink_is_followed(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
+    """Many keep such files elsewhere, with their other settings."""
     dotfiles = tmp_path / "dotfiles.toml"
-    used.config.rename(dotfiles)
+    stocked.config.rename(dotfiles)
     dotfiles.chmod(0o640)
-    used.config.symlink_to(dotfiles)
+    stocked.config.symlink_to(dotfiles)
     assert launcher.run("disable").returncode == 0
-    assert used.config.is_symlink()
+    assert stocked.config.is_symlink()
     assert dotfiles.read_text() == "[telemetry]\nenabled = false\n"
     assert stat.S_IMODE(dotfiles.stat().st_mode) == 0o640
 
@@ -172,65 +156,65 @@ def test_enable_in_a_fresh_home_leaves_nothing(home: Home, launcher: Launcher) -
     ids=["torn", "no UTF-8", "no table", "newer TOML", "huge"],
 )
 @pytest.mark.parametrize("command", ["enable", "disable"])
-def test_a_config_toml_that_cannot_be_changed_is_left_alone_and_named(
-    used: Home, launcher: Launcher, content: bytes, explanation: str, command: str
+def test_a_config_toml_that_cannot_be_changed_is_left_and_named(
+    stocked: Home, launcher: Launcher, content: bytes, explanation: str, command: str
 ) -> None:
-    used.config.write_bytes(content)
+    stocked.config.write_bytes(content)
     done = launcher.run(command)
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
     assert f"was not changed: {explanation}" in done.stderr.decode()
-    assert used.config.read_bytes() == content
-    assert len(used.sessions()) == 2
+    assert stocked.config.read_bytes() == content
+    assert len(stocked.sessions()) == 2
 
 
-def test_purge_deletes_all_of_it_and_nothing_else(used: Home, launcher: Launcher) -> None:
-    (used.telemetry / "rejected").mkdir()
-    used.sessions()[0].rename(used.telemetry / "rejected" / used.sessions()[0].name)
-    (used.telemetry / "receipts.jsonl").write_text('{"day": "2026-01-01"}\n')
-    (used.telemetry / "rejected" / "notes.txt").write_text("mine")
-    id = used.installation_id.read_text()
+def test_purge_deletes_all_of_it_and_nothing_else(stocked: Home, launcher: Launcher) -> None:
+    (stocked.telemetry / "rejected").mkdir()
+    stocked.sessions()[0].rename(stocked.telemetry / "rejected" / stocked.sessions()[0].name)
+    (stocked.telemetry / "receipts.jsonl").write_text('{"day": "2026-01-01"}\n')
+    (stocked.telemetry / "rejected" / "notes.txt").write_text("mine")
+    id = stocked.installation_id.read_text()
     done = launcher.run("purge", "--yes")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == b"Deleted 1 waiting session, 1 rejected session, all receipts.\n"
-    assert sorted(path.name for path in used.telemetry.rglob("*")) == [
+    assert sorted(path.name for path in stocked.telemetry.rglob("*")) == [
         ".notice",
         "notes.txt",
         "rejected",
         "telemetry-payload-1.yml",
     ]
-    assert used.installation_id.read_text() == id
+    assert stocked.installation_id.read_text() == id
 
 
-def test_reset_id_puts_a_new_one_in_its_place(used: Home, launcher: Launcher) -> None:
-    old = used.installation_id.read_text()
+def test_reset_id_puts_a_new_one_in_its_place(stocked: Home, launcher: Launcher) -> None:
+    old = stocked.installation_id.read_text()
     launcher.run("purge", "--yes", "--reset-id")
-    new = used.installation_id.read_text()
+    new = stocked.installation_id.read_text()
     assert str(uuid.UUID(new)) == new != old
     launcher.exec("web03", "a", "b")
-    assert json.loads(used.sessions()[0].read_text())["installation_id"] == new
+    assert json.loads(stocked.sessions()[0].read_text())["installation_id"] == new
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", 2), ("", 2)])
-def test_purge_asks_on_a_terminal(used: Home, launcher: Launcher, answer: str, left: int) -> None:
+def test_purge_asks_on_a_terminal(stocked: Home, launcher: Launcher, answer: str, left: int) -> None:
     with launcher.on_a_terminal("purge") as terminal:
         terminal.expect_exact("Delete 2 waiting sessions, 0 rejected sessions, 0 receipts? [y/N]:")
         terminal.sendline(answer)
         terminal.expect(pexpect.EOF)
     assert terminal.exitstatus == (0 if left == 0 else 1)
-    assert len(used.sessions()) == left
+    assert len(stocked.sessions()) == left
 
 
 @pytest.mark.parametrize("stdin", ["</dev/null", "<&-"])
-def test_purge_deletes_nothing_where_there_is_nobody_to_ask(used: Home, launcher: Launcher, stdin: str) -> None:
+def test_purge_deletes_nothing_where_there_is_nobody_to_ask(stocked: Home, launcher: Launcher, stdin: str) -> None:
     command = ["sh", "-c", f'"$0" purge {stdin}', str(launcher.path)]
-    done = subprocess.run(command, env=used.env, capture_output=True, check=False)
+    done = subprocess.run(command, env=stocked.env, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes\n"
-    assert len(used.sessions()) == 2
+    assert len(stocked.sessions()) == 2
 
 
 @pytest.mark.parametrize("command", [["disable"], ["enable"], ["purge", "--yes"]])
-def test_where_there_is_no_home_nothing_is_changed_and_that_is_said(launcher: Launcher, command: list[str]) -> None:
+def test_without_a_home_nothing_is_changed_and_that_is_said(launcher: Launcher, command: list[str]) -> None:
     del launcher.env["HOME"]
     done = launcher.run(*command)
     assert (done.returncode, done.stdout) == (1, b"")
@@ -239,16 +223,16 @@ def test_where_there_is_no_home_nothing_is_changed_and_that_is_said(launcher: La
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be in somebody else's HOME")
 @pytest.mark.parametrize("command", [["disable"], ["enable"], ["purge", "--yes"]])
-def test_root_changes_nothing_in_the_home_of_another(used: Home, launcher: Launcher, command: list[str]) -> None:
-    os.chown(used.path, 1234, 1234)
+def test_root_changes_nothing_in_the_home_of_another(stocked: Home, launcher: Launcher, command: list[str]) -> None:
+    os.chown(stocked.path, 1234, 1234)
     assert launcher.run(*command).returncode == 1
-    assert used.config.read_text() == ""
-    assert len(used.sessions()) == 2
+    assert stocked.config.read_text() == ""
+    assert len(stocked.sessions()) == 2
 
 
 @pytest.mark.parametrize("host", ["Web01", "web01", "root:s3cret@web01", "ssh://root@WEB01:22/", "web01:2222"])
 def test_explain_hash_shows_what_is_recorded_of_a_target(launcher: Launcher, host: str) -> None:
-    sum = hashlib.sha256(b"web01").hexdigest()
+    sum = sha256("web01")
     done = launcher.run("explain-hash", host)
     assert done.stdout.decode().splitlines()[0] == sum
     assert b"It does not hide a name that can be guessed" in done.stdout
@@ -264,23 +248,20 @@ def test_explain_hash_of_what_is_no_target_says_so(launcher: Launcher) -> None:
 
 
 @pytest.mark.parametrize("level", ["salted", "count", "off"])
-def test_explain_hash_shows_what_is_recorded_here_and_nothing_else(used: Home, launcher: Launcher, level: str) -> None:
-    used.config.write_text(f'[telemetry]\nhosts = "{level}"\n')
-    plain = hashlib.sha256(b"web01").hexdigest()
+def test_explain_hash_shows_what_is_recorded_here_and_no_more(stocked: Home, launcher: Launcher, level: str) -> None:
+    stocked.config.write_text(f'[telemetry]\nhosts = "{level}"\n')
     text = launcher.run("explain-hash", "web01").stdout.decode()
-    assert plain not in text
-    assert f'hosts = "{level}" in {used.config}:2.' in text
+    assert sha256("web01") not in text
+    assert f'hosts = "{level}" in {stocked.config}:2.' in text
     launcher.exec("web01", "directory", "/tmp/foo")
-    recorded = [
-        target.get("hostname_sha256")
-        for target in json.loads(max(used.sessions(), key=lambda path: path.stat().st_mtime).read_text())["targets"]
-    ]
+    newest = json.loads(stocked.oldest_first()[-1].read_text())
+    recorded = [target.get("hostname_sha256") for target in newest["targets"]]
     shown = json.loads(launcher.run("explain-hash", "--json", "web01").stdout)
     assert shown == {"hosts": level, "hostname_sha256": [each for each in recorded if each]}
 
 
-def test_a_run_that_is_under_way_when_telemetry_is_disabled_is_not_recorded(
-    used: Home, launcher: Launcher, chef_run: Program
+def test_a_run_during_which_telemetry_is_disabled_is_not_kept(
+    stocked: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     chef_run.path.write_text("#!/bin/sh\necho; read go\n")
     run = launcher.start("exec", "web03", "a", "b", stdin=subprocess.PIPE)
@@ -289,41 +270,41 @@ def test_a_run_that_is_under_way_when_telemetry_is_disabled_is_not_recorded(
     launcher.run("disable")
     run.communicate(b"go\n")
     assert run.returncode == 0
-    assert used.sessions() == []
+    assert stocked.sessions() == []
 
 
-def test_a_save_by_another_program_meanwhile_is_not_lost(used: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_save_by_another_program_meanwhile_is_not_lost(stocked: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     create = files.create
 
     def create_while_somebody_saves(path: str, content: bytes, **options: Any) -> None:
         create(path, content, **options)
-        if "[chef]" not in used.config.read_text():
-            with open(used.config, "a") as file:
+        if "[chef]" not in stocked.config.read_text():
+            with open(stocked.config, "a") as file:
                 file.write("[chef]\n")
 
     monkeypatch.setattr(files, "create", create_while_somebody_saves)
-    assert switch.set_enabled(Layout(str(used.path)), False)
-    assert used.config.read_text() == "[chef]\n\n[telemetry]\nenabled = false\n"
+    assert switch.set_enabled(stocked.layout, False)
+    assert stocked.config.read_text() == "[chef]\n\n[telemetry]\nenabled = false\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file to somebody else")
-def test_config_toml_stays_whose_it_was(used: Home, launcher: Launcher) -> None:
-    os.chown(used.config, 1234, 1235)
+def test_config_toml_stays_whose_it_was(stocked: Home, launcher: Launcher) -> None:
+    os.chown(stocked.config, 1234, 1235)
     assert launcher.run("disable").returncode == 0
-    assert (used.config.stat().st_uid, used.config.stat().st_gid) == (1234, 1235)
+    assert (stocked.config.stat().st_uid, stocked.config.stat().st_gid) == (1234, 1235)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs chattr")
-def test_what_cannot_be_deleted_is_named_and_not_called_deleted(used: Home, launcher: Launcher) -> None:
-    (used.telemetry / "receipts.jsonl").mkdir()
+def test_what_cannot_be_deleted_is_named_and_not_called_deleted(stocked: Home, launcher: Launcher) -> None:
+    (stocked.telemetry / "receipts.jsonl").mkdir()
     done = launcher.run("purge", "--yes")
     assert done.returncode == 1
-    assert f"not deleted: {used.telemetry / 'receipts.jsonl'} cannot be removed" in done.stderr.decode()
+    assert f"not deleted: {stocked.telemetry / 'receipts.jsonl'} cannot be removed" in done.stderr.decode()
 
 
-def test_reset_id_takes_the_key_of_the_hosts_along(used: Home, launcher: Launcher) -> None:
-    used.config.write_text('[telemetry]\nhosts = "salted"\n')
+def test_reset_id_takes_the_key_of_the_hosts_along(stocked: Home, launcher: Launcher) -> None:
+    stocked.config.write_text('[telemetry]\nhosts = "salted"\n')
     launcher.exec("web01", "a", "b")
-    assert (used.telemetry / ".hosts-key").exists()
+    assert (stocked.telemetry / ".hosts-key").exists()
     launcher.run("purge", "--yes", "--reset-id")
-    assert not (used.telemetry / ".hosts-key").exists()
+    assert not (stocked.telemetry / ".hosts-key").exists()

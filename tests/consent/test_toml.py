@@ -14,43 +14,9 @@ else:
     import tomli as tomllib
 
 TOKENS = [
-    "telemetry",
-    "enabled",
-    "a-b_c",
-    "-",
-    "é",
-    "[",
-    "]",
-    "[[x]]",
-    "=",
-    '"',
-    "'",
-    '"x"',
-    "'y'",
-    '"""',
-    "#",
-    "\\",
-    ",",
-    ".",
-    "true",
-    "false",
-    "True",
-    "0",
-    "01",
-    "42",
-    "-1",
-    "1.5",
-    "1_0",
-    "[1]",
-    "[]",
-    "[,]",
-    "['a','b']",
-    "['a',]",
-    "['a'\x01'b']",
-    "['a#b']#c",
-    "[telemetry]",
-    '["]"]',
-    "x=1",
+    *("telemetry", "enabled", "a-b_c", "-", "é", "[", "]", "[[x]]", "=", '"', "'", '"x"', "'y'", '"""', "#", "\\", ","),
+    *(".", "true", "false", "True", "0", "01", "42", "-1", "1.5", "1_0", "[1]", "[]", "[,]", "['a','b']", "['a',]"),
+    *("['a'\x01'b']", "['a#b']#c", "[telemetry]", '["]"]', "x=1"),
 ]
 words = st.sampled_from(
     [*TOKENS, "", " ", "\t", "\n", "\r\n", "\r", "\x00", "\x7f", "\x85", " = ", "['a', \"b\"]", "x = 1\n"]
@@ -124,5 +90,5 @@ def test_the_message_about_a_broken_file_quotes_nothing_of_it(data: bytes) -> No
         ("", None),
     ],
 )
-def test_the_line_on_which_a_key_stands_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
+def test_the_line_of_a_key_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
     assert toml.line_of(text, "telemetry", "enabled") == line

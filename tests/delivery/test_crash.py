@@ -11,24 +11,19 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-import launcher as package
 from launcher.delivery import attempt
 from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
-from tests.support.programs import Launcher, Program
+from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 from tests.support.servers import Answer, Collector
+from tests.support.tracing import strace
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace (scripts/install-test-tools)")
-
-MAIN = Path(package.__file__).with_name("__main__.py")
 WITH_LOCK = 'exec 3<>"$HOME/.chef-workstation/telemetry/.lock"; exec "$@"'
 NETWORK = ("connect", "sendto", "recvfrom")
 HAPPENS = [(404, "mkdir"), (404, "rename"), (503, "rename"), (503, "fadvise64"), (503, "fchmod")]
@@ -36,11 +31,11 @@ KILLED = -signal.SIGKILL
 AT_MOST = 40  # times that one call is made, or the test has not understood what it counts
 
 
-def run_sender(home: Home, *strace: str) -> int:
+def run_sender(home: Home, *options: str) -> int:
     """Be the launcher that starts the sender, under strace: how the sender ended."""
-    sender = [sys.executable, "-I", "-S", str(MAIN), "send", str(time.time_ns())]
-    tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *strace]
-    return subprocess.run(["sh", "-c", WITH_LOCK, "sh", *tracing, *sender], env=home.env, check=False).returncode
+    sender = [*ISOLATED, str(MAIN), "send", str(time.time_ns())]
+    command = ["sh", "-c", WITH_LOCK, "sh", *strace("-f", *options), *sender]
+    return subprocess.run(command, env=home.env, check=False).returncode
 
 
 def killing(call: str, number: int) -> list[str]:
@@ -55,7 +50,7 @@ def of_our_files(home: Home, ids: list[str]) -> list[str]:
 
 
 def arrived(collector: Collector) -> Counter[str]:
-    return Counter(json.loads(request.body)["session_id"] for request in collector.requests)
+    return Counter(request.session_id for request in collector.requests)
 
 
 def waiting_ids(home: Home) -> set[str]:
@@ -69,16 +64,9 @@ def the_next_run_delivers(home: Home) -> None:
     assert home.sessions() == []
 
 
-def receipts(home: Home) -> set[str]:
-    path = home.telemetry / "receipts.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return {json.loads(line)["session"] for line in lines}
-
-
 @pytest.mark.parametrize("call", ["openat", "write", "fsync", "unlink", "connect", "sendto", "recvfrom"])
-def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_under_way(
-    home: Home, plain_collector: Collector, call: str
-) -> None:
+def test_a_sender_killed_at_any_call_loses_nothing(home: Home, plain_collector: Collector, call: str) -> None:
+    """At most what was under way is sent twice."""
     for number in range(1, AT_MOST):
         plain_collector.requests.clear()
         ids = home.has_waiting("web01", "web02")
@@ -89,7 +77,7 @@ def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_
         assert set(before) | waiting_ids(home) == set(ids)
         the_next_run_delivers(home)
         after = arrived(plain_collector)
-        assert set(after) == set(ids) <= receipts(home)
+        assert set(after) == set(ids) <= {receipt["session"] for receipt in home.receipts()}
         assert sum(after.values()) <= len(ids) + 1
         if ended == 0:
             break
@@ -99,7 +87,7 @@ def test_a_sender_killed_at_any_call_loses_nothing_and_repeats_at_most_what_was_
 
 @pytest.mark.parametrize("call", ["mkdir", "rename", "fadvise64", "fchmod"])
 @pytest.mark.parametrize("status", [404, 503])
-def test_a_sender_killed_while_it_puts_aside_or_postpones_loses_nothing(
+def test_a_sender_killed_as_it_puts_aside_or_waits_loses_nothing(
     home: Home, plain_collector: Collector, status: int, call: str
 ) -> None:
     for number in range(1, AT_MOST):
@@ -120,14 +108,15 @@ def test_a_sender_killed_while_it_puts_aside_or_postpones_loses_nothing(
 
 
 @pytest.mark.parametrize("call", ["write", "mkdir", "fchmod", "fadvise64", "fsync", "link", "unlink", "rename"])
-def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the_next_run_works(
+def test_a_launcher_killed_at_any_write_leaves_whole_sessions(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, call: str
 ) -> None:
+    """And nothing that stops the next run."""
     chef_run.path.write_text("#!/bin/sh\nexit 7\n")
     for number in range(1, AT_MOST):
         shutil.rmtree(home.workstation, ignore_errors=True)
         ended = subprocess.run(
-            ["strace", "-qq", "-o", "/dev/null", *killing(call, number), str(launcher.path), "exec", "web01", "a", "b"],
+            [*strace(*killing(call, number)), str(launcher.path), "exec", "web01", "a", "b"],
             env=home.env,
             stderr=subprocess.DEVNULL,
             check=False,
@@ -146,33 +135,33 @@ def test_a_launcher_killed_at_any_call_that_writes_leaves_whole_sessions_and_the
 
 
 @pytest.mark.parametrize("call", ["fchmod", "write", "rename", "setsid", "chdir", "dup2", "execve"])
-def test_a_launcher_killed_while_it_starts_a_sender_and_that_sender_lose_nothing(
-    waiting: Home, launcher: Launcher, plain_collector: Collector, call: str
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_launcher_killed_as_it_starts_a_sender_loses_nothing(
+    stocked: Home, launcher: Launcher, plain_collector: Collector, call: str, number: int
 ) -> None:
     """All of their processes are traced: whichever makes the call for the so-many-th time is killed."""
-    for number in (1, 2):
-        stored = waiting_ids(waiting)
-        tracing = ["strace", "-f", "-qq", "-o", "/dev/null", *killing(call, number)]
-        subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, check=False)
-        wait_for_no_sender(waiting)
-        assert stored <= waiting_ids(waiting) | set(arrived(plain_collector))
-        (waiting.telemetry / ".next-attempt").unlink(missing_ok=True)
-        assert launcher.exec("web04", "a", "b").returncode == 0
-        wait_for_no_sender(waiting)
-        assert stored <= set(arrived(plain_collector))
+    stored = waiting_ids(stocked)
+    tracing = strace("-f", *killing(call, number))
+    subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=False)
+    wait_for_no_sender(stocked)
+    assert stored <= waiting_ids(stocked) | set(arrived(plain_collector))
+    (stocked.telemetry / ".next-attempt").unlink(missing_ok=True)
+    assert launcher.exec("web04", "a", "b").returncode == 0
+    wait_for_no_sender(stocked)
+    assert stored <= set(arrived(plain_collector))
 
 
-def test_a_stop_that_comes_while_a_sender_is_started_stops_the_run_and_nothing_else(
-    waiting: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
+def test_a_stop_while_a_sender_is_started_stops_the_run_alone(
+    stocked: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
 ) -> None:
+    """The sender does its work: nobody would continue it."""
     chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
-    slowly = ["strace", "-DD", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename"]
-    slowly += ["-e", "inject=rename:delay_enter=300000:when=1"]
+    slowly = strace("-DD", "-f", "-e", "trace=rename", "-e", "inject=rename:delay_enter=300000:when=1")
     run = subprocess.Popen(
-        [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, preexec_fn=os.setpgrp
+        [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, preexec_fn=os.setpgrp
     )
     try:
-        wait_until(lambda: list(waiting.telemetry.glob(".next-attempt.*.tmp")), "the attempt is being noted")
+        wait_until(lambda: list(stocked.telemetry.glob(".next-attempt.*.tmp")), "the attempt is being noted")
         os.killpg(run.pid, signal.SIGTSTP)
         wait_until(lambda: has_stopped(run.pid), "the launcher has stopped")
         plain_collector.wait_for_requests(2)

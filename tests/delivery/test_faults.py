@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -19,8 +18,8 @@ from launcher.delivery import attempt, sender
 from launcher.home import lock
 from tests.support.homes import Home
 from tests.support.mounts import run_with
-from tests.support.processes import senders, wait_for_no_sender
-from tests.support.programs import Launcher, Program, install_as_chef_run
+from tests.support.processes import descriptors, senders, wait_for_no_sender
+from tests.support.programs import INSTALLED, Launcher, Program, install_as_chef_run
 from tests.support.servers import Answer, Collector, Silence
 from tests.support.waiting import wait_until
 
@@ -132,31 +131,23 @@ def get_into_trouble(folder: Path, url: str, mounts: str | None) -> Troubled:
     chef_run = install_as_chef_run(Path(__file__), folder)
     chef_run.write_text(OUTPUT)
     home.env["CHEF_RUN_LAUNCHER_REAL"] = str(chef_run)
-    launcher = Path(sys.executable).with_name("chef-run-launcher")
     home.has_waiting("web01", "web02")
     home.env["CHEF_TELEMETRY_ENDPOINT"] = url
 
-    later = time.time() + 3600
-    (home.telemetry / ".next-attempt").touch()
-    os.utime(home.telemetry / ".next-attempt", (later, later))
-    undisturbed, _ = run_substituted(home, launcher, mounts)
+    home.postpone()
+    undisturbed, _ = run_substituted(home, INSTALLED, mounts)
     assert senders(home) == []
     (home.telemetry / ".next-attempt").unlink()
     started = time.monotonic()
-    seconds, ended = run_substituted(home, launcher, mounts)
+    seconds, ended = run_substituted(home, INSTALLED, mounts)
     (pid,) = wait_until(lambda: senders(home), "the sender is at work")
-    descriptors = wait_until(lambda: descriptors_in_trouble(pid), "the sender has opened a socket")
-    return Troubled(home, started, seconds, undisturbed, ended, descriptors, os.getpriority(os.PRIO_PROCESS, pid))
+    held = wait_until(lambda: descriptors_in_trouble(pid), "the sender has opened a socket")
+    return Troubled(home, started, seconds, undisturbed, ended, held, os.getpriority(os.PRIO_PROCESS, pid))
 
 
 def descriptors_in_trouble(pid: int) -> set[str]:
     """What the descriptors of a process stand for, once one is a socket: by then it reads no files any more."""
-    found = set()
-    for path in (Path("/proc") / str(pid) / "fd").iterdir():
-        try:
-            found.add(os.readlink(path))
-        except FileNotFoundError:  # closed meanwhile
-            return set()
+    found = set(descriptors(pid).values())
     return found if any(name.startswith("socket:") for name in found) else set()
 
 
@@ -173,7 +164,7 @@ def troubled(all_troubled: dict[str, Troubled | BaseException], name: str) -> Tr
     raise run
 
 
-def test_a_run_neither_waits_for_a_sender_in_trouble_nor_shows_it(troubled: Troubled) -> None:
+def test_a_run_neither_awaits_a_sender_in_trouble_nor_shows_it(troubled: Troubled) -> None:
     assert troubled.ended == EXPECTED
     assert troubled.seconds < troubled.seconds_undisturbed + NOTICEABLE
 
@@ -186,7 +177,8 @@ def test_a_sender_in_trouble_holds_nothing_of_the_callers(troubled: Troubled) ->
     assert troubled.nice == 19
 
 
-def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(troubled: Troubled, name: str) -> None:
+def test_a_sender_in_trouble_ends_in_time_and_keeps_the_sessions(troubled: Troubled, name: str) -> None:
+    """It says why."""
     wait_for_no_sender(troubled.home)
     assert time.monotonic() - troubled.started < sender.LIFETIME + NOTICEABLE
     assert len(troubled.home.sessions()) == 4
@@ -208,52 +200,53 @@ def test_a_sender_in_trouble_gives_up_in_time_says_why_and_keeps_the_sessions(tr
     ],
     ids=["refused", "reset", "cut", "404", "429", "500", "503", "html", "302"],
 )
-def test_an_answer_that_helps_nobody_changes_nothing_of_a_run_and_loses_nothing(
-    waiting: Home, launcher: Launcher, chef_run: Program, serve: Callable[[], AbstractContextManager[str]]
+def test_an_answer_of_no_use_changes_no_run_and_loses_nothing(
+    stocked: Home, launcher: Launcher, chef_run: Program, serve: Callable[[], AbstractContextManager[str]]
 ) -> None:
     chef_run.path.write_text(OUTPUT)
     with serve() as url:
-        waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
-        assert run_substituted(waiting, launcher.path)[1] == EXPECTED
-        wait_for_no_sender(waiting)
-    put_aside = list((waiting.telemetry / "rejected").glob("*"))
-    assert len(waiting.sessions()) + len(put_aside) == 3
-    assert not (waiting.telemetry / "receipts.jsonl").read_text()
+        stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        assert run_substituted(stocked, launcher.path)[1] == EXPECTED
+        wait_for_no_sender(stocked)
+    put_aside = list((stocked.telemetry / "rejected").glob("*"))
+    assert len(stocked.sessions()) + len(put_aside) == 3
+    assert not (stocked.telemetry / "receipts.jsonl").read_text()
 
 
 START = """
 import sys, time
 from launcher.delivery import attempt, sender
 from launcher.home import lock
-from launcher.home.layout import Home
+from launcher.home.layout import Home as Layout
 from launcher.relay.handover import hold_signals
 sender.LIFETIME = 1
-sender.start(Home(sys.argv[1]), time.time(), hold_signals())
+sender.start(Layout(sys.argv[1]), time.time(), hold_signals())
 """
 
 
-def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(waiting: Home) -> None:
+def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(stocked: Home) -> None:
     with silent("http", accepts=True) as url:
-        waiting.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
         started = time.monotonic()
-        subprocess.run([sys.executable, "-c", START, str(waiting.path)], env=waiting.env, check=True)
-        wait_for_no_sender(waiting)
+        subprocess.run([sys.executable, "-c", START, str(stocked.path)], env=stocked.env, check=True)
+        wait_for_no_sender(stocked)
         assert 0.9 < time.monotonic() - started < 5
-    assert (waiting.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
+    assert (stocked.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
 
 
-def test_a_sender_whose_time_is_up_says_how_far_it_came_and_is_no_failure(
-    waiting: Home, launcher: Launcher, plain_collector: Collector
+def test_a_sender_whose_time_is_up_says_so_and_is_no_failure(
+    stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
+    """It has sent something: what failed before counts no more."""
     plain_collector.otherwise = lambda request: Answer(delay=0.4)
-    waiting.has_waiting(*(f"db{number}" for number in range(8)))
-    (waiting.telemetry / ".next-attempt").write_text("5 interrupted\n")
-    held = lock.take(str(waiting.telemetry / ".lock"))
+    stocked.has_waiting(*(f"db{number}" for number in range(8)))
+    (stocked.telemetry / ".next-attempt").write_text("5 interrupted\n")
+    held = lock.take(str(stocked.telemetry / ".lock"))
     assert held is not None
     until = time.monotonic() + attempt.MIN_REQUEST_TIME + 1
-    attempt.deliver(waiting.env, held, stored_before=time.time(), until=until)
+    attempt.deliver(stocked.env, held, stored_before=time.time(), until=until)
     os.close(held)
     assert 1 <= len(plain_collector.requests) <= 5
-    assert len(waiting.sessions()) == 10 - len(plain_collector.requests)
-    report = json.loads(launcher.run("status", "--json").stdout)
+    assert len(stocked.sessions()) == 10 - len(plain_collector.requests)
+    report = launcher.status()
     assert report["last_failure"] == {"attempts": 1, "says": "time was up: a later run goes on"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,12 +43,12 @@ def says(launcher: Launcher) -> str:
     return done.stderr.decode()
 
 
-def test_https_goes_through_a_tunnel_that_the_proxy_cannot_look_into(
-    waiting: Home, launcher: Launcher, collector: Collector, tmp_path: Path
+def test_https_goes_through_a_tunnel_closed_to_the_proxy(
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path
 ) -> None:
     shown = launcher.run("show", "--wire").stdout
     with tinyproxy(tmp_path) as (port, log):
-        waiting.env["HTTPS_PROXY"] = f"http://127.0.0.1:{port}"
+        stocked.env["HTTPS_PROXY"] = f"http://127.0.0.1:{port}"
         assert launcher.run("flush").returncode == 0
     text = log.read_text()
     assert f"CONNECT {collector.url.removeprefix('https://')} HTTP/1." in text
@@ -61,73 +60,74 @@ def test_https_goes_through_a_tunnel_that_the_proxy_cannot_look_into(
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
 def test_user_and_password_of_the_proxy_are_the_proxys_alone(
-    waiting: Home, launcher: Launcher, collector: Collector, tmp_path: Path, variable: str, scheme: str
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path, variable: str, scheme: str
 ) -> None:
     with tinyproxy(tmp_path, AUTH) as (port, _):
-        waiting.env[variable] = f"{scheme}me:p%61ss@127.0.0.1:{port}"
+        stocked.env[variable] = f"{scheme}me:p%61ss@127.0.0.1:{port}"
         assert launcher.run("flush").returncode == 0
     assert len(collector.requests) == 2
     assert not any("authorization" in name for each in collector.requests for name in each.headers)
 
 
 @pytest.mark.parametrize(("user", "status"), [("", 407), ("me:s3cret@", 401)])
-def test_a_proxy_that_does_not_know_us_loses_nothing_and_the_password_is_told_nobody(
-    waiting: Home, launcher: Launcher, collector: Collector, tmp_path: Path, user: str, status: int
+def test_a_proxy_that_refuses_us_loses_nothing(
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path, user: str, status: int
 ) -> None:
+    """And the password is told nobody."""
     with tinyproxy(tmp_path, AUTH) as (port, _):
-        waiting.env["HTTPS_PROXY"] = f"http://{user}127.0.0.1:{port}"
+        stocked.env["HTTPS_PROXY"] = f"http://{user}127.0.0.1:{port}"
         assert f"not sent: the proxy does not connect us (HTTP status {status})" in says(launcher)
-    assert len(waiting.sessions()) == 2
+    assert len(stocked.sessions()) == 2
     assert collector.requests == []
-    assert b"s3cret" not in (waiting.telemetry / ".next-attempt").read_bytes()
+    assert b"s3cret" not in (stocked.telemetry / ".next-attempt").read_bytes()
 
 
-def test_without_a_tunnel_a_proxy_is_used_too_and_its_refusal_is_not_taken_for_the_services(
-    waiting: Home, launcher: Launcher, plain_collector: Collector, tmp_path: Path
+def test_without_a_tunnel_a_proxys_refusal_is_not_the_services(
+    stocked: Home, launcher: Launcher, plain_collector: Collector, tmp_path: Path
 ) -> None:
     with tinyproxy(tmp_path, AUTH) as (port, _):
-        waiting.env["HTTP_PROXY"] = f"http://127.0.0.1:{port}"
+        stocked.env["HTTP_PROXY"] = f"http://127.0.0.1:{port}"
         says(launcher)
-        assert len(waiting.sessions()) == 2
-        waiting.env["http_proxy"] = f"http://me:p%61ss@127.0.0.1:{port}"
+        assert len(stocked.sessions()) == 2
+        stocked.env["http_proxy"] = f"http://me:p%61ss@127.0.0.1:{port}"
         assert launcher.run("flush").returncode == 0
     assert len(plain_collector.requests) == 2
     assert classify(407, HTTPHeaderDict(), b"", by_proxy=True).result is Result.LATER
 
 
 def test_without_encryption_no_proxy_on_another_machine_is_used(
-    waiting: Home, launcher: Launcher, plain_collector: Collector
+    stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
-    waiting.env["HTTP_PROXY"] = "http://proxy.invalid:3128"
+    stocked.env["HTTP_PROXY"] = "http://proxy.invalid:3128"
     assert launcher.run("flush").returncode == 0
     assert len(plain_collector.requests) == 2
 
 
 def test_without_a_proxy_407_is_the_services_own_word(
-    waiting: Home, launcher: Launcher, plain_collector: Collector
+    stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
     plain_collector.answers.append(Answer(status=407))
     launcher.run("flush")
-    assert len(list((waiting.telemetry / "rejected").iterdir())) == 1
+    assert len(list((stocked.telemetry / "rejected").iterdir())) == 1
 
 
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
 @pytest.mark.parametrize("exempt", ["127.0.0.1", "*", "example.org,127.0.0.1"])
 def test_no_proxy_goes_around_it(
-    waiting: Home, launcher: Launcher, collector: Collector, variable: str, exempt: str
+    stocked: Home, launcher: Launcher, collector: Collector, variable: str, exempt: str
 ) -> None:
-    waiting.env.update({"HTTPS_PROXY": "http://127.0.0.1:1", variable: exempt})
+    stocked.env.update({"HTTPS_PROXY": "http://127.0.0.1:1", variable: exempt})
     assert launcher.run("flush").returncode == 0
     assert len(collector.requests) == 2
 
 
 @pytest.mark.parametrize("exempt", [None, "::1", "[::1]"])
 def test_ipv6_is_as_good(
-    waiting: Home, launcher: Launcher, collector_on_ipv6: Collector, tmp_path: Path, exempt: str | None
+    stocked: Home, launcher: Launcher, collector_on_ipv6: Collector, tmp_path: Path, exempt: str | None
 ) -> None:
     shown = launcher.run("show", "--wire").stdout
     if exempt:
-        waiting.env.update(HTTPS_PROXY="http://127.0.0.1:1", NO_PROXY=exempt)
+        stocked.env.update(HTTPS_PROXY="http://127.0.0.1:1", NO_PROXY=exempt)
     assert launcher.run("flush").returncode == 0
     assert len(collector_on_ipv6.requests) == 2
     assert collector_on_ipv6.requests[0].head.replace(b"\r\n", b"\n") in shown
@@ -143,18 +143,19 @@ def test_ipv6_is_as_good(
         ("http://127.0.0.1:port", "https_proxy is not the URL of an HTTP proxy"),
     ],
 )
-def test_a_proxy_that_is_none_is_explained_in_one_line_and_loses_nothing(
-    waiting: Home, launcher: Launcher, collector: Collector, proxy: str, explanation: str
+def test_a_proxy_that_is_none_is_explained_and_loses_nothing(
+    stocked: Home, launcher: Launcher, collector: Collector, proxy: str, explanation: str
 ) -> None:
-    waiting.env["HTTPS_PROXY"] = proxy
+    """In one line, without its password."""
+    stocked.env["HTTPS_PROXY"] = proxy
     said = says(launcher)
     assert explanation in said
     assert "s3cret" not in said
     assert collector.requests == []
-    assert len(waiting.sessions()) == 2
-    assert explanation in json.loads(launcher.run("status", "--json").stdout)["last_failure"]["says"]
+    assert len(stocked.sessions()) == 2
+    assert explanation in launcher.status()["last_failure"]["says"]
 
 
-def test_what_a_proxy_answers_to_connect_is_quoted_by_its_number_alone() -> None:
+def test_of_a_proxys_answer_to_connect_only_the_number_is_quoted() -> None:
     error = ProxyError("x", OSError("Tunnel connection failed: 502 <b>s3cret</b>"))
     assert explain(error) == "the proxy does not connect us (HTTP status 502)"

@@ -14,7 +14,7 @@ from tests.support.homes import Home
 @pytest.fixture
 def layout(home: Home) -> Layout:
     home.use()
-    return Layout(str(home.path))
+    return home.layout
 
 
 def test_the_bound_of_the_delay_doubles_up_to_a_day() -> None:
@@ -47,7 +47,7 @@ def test_an_attempt_counts_as_failed_until_it_has_ended(layout: Layout) -> None:
     assert schedule.is_due(layout)
 
 
-def test_an_attempt_that_sent_something_counts_as_the_first_failure(layout: Layout) -> None:
+def test_an_attempt_that_sent_something_is_the_first_failure(layout: Layout) -> None:
     for _ in range(5):
         schedule.begin(layout)
     schedule.fail(layout, "no answer in time", progress=True)

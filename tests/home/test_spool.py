@@ -1,24 +1,21 @@
-"""What waits is bounded, and whatever else lies in the folder, or is wrong with it, is in nobody's way."""
+"""What waits is bounded, and whatever else lies in the directory, or is wrong with it, is in nobody's way."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from launcher.home import spool
-from launcher.home.layout import Home as Layout
 from tests.support.homes import Home
 from tests.support.mounts import SMALL_HOME, run_with
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher
 from tests.support.servers import Answer, Collector
+from tests.support.tracing import strace
 
 DAY = 24 * 3600
 
@@ -32,59 +29,52 @@ def fill(home: Home, number: int) -> None:
         os.utime(path, (time.time() - 3600 + each / 10,) * 2)
 
 
-def status(launcher: Launcher) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(launcher.run("status", "--json").stdout)
-    return report
-
-
-def test_a_run_drops_what_is_too_much_the_oldest_first_and_counts_it(waiting: Home, launcher: Launcher) -> None:
-    fill(waiting, spool.MAX_WAITING)
-    (waiting.telemetry / ".next-attempt").touch()
-    os.utime(waiting.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+def test_a_run_drops_the_oldest_of_too_many_and_counts_them(stocked: Home, launcher: Launcher) -> None:
+    fill(stocked, spool.MAX_WAITING)
+    stocked.postpone()
     launcher.exec("web03", "a", "b")
-    assert len(waiting.sessions()) == spool.MAX_WAITING
+    assert len(stocked.sessions()) == spool.MAX_WAITING
     gone = [f"session-00000000-0000-4000-8000-{each:012}.json" for each in range(4)]
-    assert [(waiting.telemetry / name).exists() for name in gone] == [False, False, False, True]
-    assert status(launcher)["dropped"] == 3
+    assert [(stocked.telemetry / name).exists() for name in gone] == [False, False, False, True]
+    assert launcher.status()["dropped"] == 3
 
 
-def test_what_only_bears_the_name_of_a_session_takes_no_place_of_one(waiting: Home) -> None:
-    fill(waiting, spool.MAX_WAITING - len(waiting.sessions()))
-    home = Layout(str(waiting.path))
-    eviction_order = spool.eviction_order(home)
-    (waiting.telemetry / "session-00000000-0000-4000-8000-bbbbbbbbbbbb.json").mkdir()
-    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", eviction_order)
-    assert sum(path.is_file() for path in waiting.sessions()) == spool.MAX_WAITING
+def test_what_only_has_the_name_of_a_session_takes_no_place(stocked: Home) -> None:
+    fill(stocked, spool.MAX_WAITING - len(stocked.sessions()))
+    eviction_order = spool.eviction_order(stocked.layout)
+    (stocked.telemetry / "session-00000000-0000-4000-8000-bbbbbbbbbbbb.json").mkdir()
+    spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", eviction_order)
+    assert sum(path.is_file() for path in stocked.sessions()) == spool.MAX_WAITING
 
 
-def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(waiting: Home) -> None:
-    fill(waiting, 3000)
-    home = Layout(str(waiting.path))
-    spool.store(home, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.eviction_order(home))
-    left = 3003 - len(waiting.sessions())
+def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(stocked: Home) -> None:
+    fill(stocked, 3000)
+    spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.eviction_order(stocked.layout))
+    left = 3003 - len(stocked.sessions())
     assert 0 < left <= spool.MAX_EXAMINED - spool.MAX_WAITING
 
 
-def test_the_sender_holds_the_bounds_exactly_of_what_was_rejected_too(
-    waiting: Home, launcher: Launcher, collector: Collector
+def test_the_sender_holds_the_bounds_of_what_was_rejected_too(
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
+    """Exactly, and not by and by: it has the time that a run has not."""
     collector.otherwise = lambda request: Answer(status=503)
-    fill(waiting, 700)
-    rejected = waiting.telemetry / "rejected"
+    fill(stocked, 700)
+    rejected = stocked.telemetry / "rejected"
     rejected.mkdir()
-    for path in waiting.sessions()[:600]:
+    for path in stocked.sessions()[:600]:
         os.link(path, rejected / path.name)
     launcher.run("flush")
-    assert len(waiting.sessions()) == len(list(rejected.iterdir())) == spool.MAX_WAITING
-    assert status(launcher)["dropped"] == 202 + 100
+    assert len(stocked.sessions()) == len(list(rejected.iterdir())) == spool.MAX_WAITING
+    assert launcher.status()["dropped"] == 202 + 100
 
 
-def test_what_a_crash_left_behind_goes_and_what_looks_alike_stays(
-    waiting: Home, launcher: Launcher, collector: Collector
+def test_what_a_crash_left_goes_and_what_looks_alike_stays(
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    left = waiting.telemetry / ".session-00000000-0000-4000-8000-000000000000.json.123.0badcafe.tmp"
-    alike = [waiting.telemetry / name for name in (".mine.tmp", "notes.123.0badcafe.tmp", ".a.b.0badcafe.tmp")]
-    fresh = waiting.telemetry / ".next-attempt.123.0badcafe.tmp"
+    left = stocked.telemetry / ".session-00000000-0000-4000-8000-000000000000.json.123.0badcafe.tmp"
+    alike = [stocked.telemetry / name for name in (".mine.tmp", "notes.123.0badcafe.tmp", ".a.b.0badcafe.tmp")]
+    fresh = stocked.telemetry / ".next-attempt.123.0badcafe.tmp"
     for path in [left, fresh, *alike]:
         path.write_text("{")
     for path in [left, *alike]:
@@ -112,85 +102,85 @@ UNWRITABLE = {
 
 
 @pytest.mark.parametrize("spoil", UNWRITABLE.values(), ids=UNWRITABLE.keys())
-def test_where_its_state_cannot_be_written_nothing_is_sent_and_flush_says_so(
-    waiting: Home, launcher: Launcher, collector: Collector, spoil: str
+def test_where_state_cannot_be_written_nothing_is_sent(
+    stocked: Home, launcher: Launcher, collector: Collector, spoil: str
 ) -> None:
-    subprocess.run(spoil, shell=True, cwd=waiting.telemetry, check=True)
+    """Or each run would send the same again. `flush` says why."""
+    subprocess.run(spoil, shell=True, cwd=stocked.telemetry, check=True)
     assert launcher.exec("web03", "a", "b").stderr == b""
-    wait_for_no_sender(waiting)
+    wait_for_no_sender(stocked)
     done = launcher.run("flush")
     assert done.returncode == 1
     assert done.stderr.startswith(b"chef-run-launcher: stopped: its own files cannot be written (")
     assert b"(None)" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert collector.requests == []
-    assert len(waiting.sessions()) == 3
+    assert len(stocked.sessions()) == 3
 
 
 # Without room for a byte, as root or not. The launcher's own processes are counted by strace from outside.
 FULL = """
-cp -r "$1/.chef-workstation" "$HOME/" && head -c 999999 /dev/zero >"$HOME/fill" 2>/dev/null
+cp -r "$0/.chef-workstation" "$HOME/" && head -c 999999 /dev/zero >"$HOME/fill" 2>/dev/null
 for each in 1 2 3; do
-    strace -f -qq -e trace=execve -o "$1/trace" "$2" exec web03 a b || exit
-    cat "$1/trace" >>"$1/traces"
+    "$@" exec web03 a b || exit
+    cat "$0/trace" >>"$0/traces"
 done
 """
 
 
-def test_on_a_full_disk_no_sender_is_started_however_often_chef_run_is(
-    waiting: Home, launcher: Launcher, collector: Collector, tmp_path: Path
+def test_on_a_full_disk_no_run_starts_a_sender(
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path
 ) -> None:
     home = tmp_path / "small"
     home.mkdir()
-    env = {**waiting.env, "HOME": str(home)}
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace (scripts/install-test-tools)")
-    done = run_with(SMALL_HOME, "sh", "-c", FULL, "sh", waiting.path, launcher.path, env=env)
+    env = {**stocked.env, "HOME": str(home)}
+    tracing = strace("-f", "-e", "trace=execve", output=stocked.path / "trace")
+    done = run_with(SMALL_HOME, "sh", "-c", FULL, stocked.path, *tracing, launcher.path, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    traces = (waiting.path / "traces").read_text()
+    traces = (stocked.path / "traces").read_text()
     assert traces.count('chef-run"') >= 3
     assert '"send"' not in traces
     assert collector.requests == []
 
 
-def test_a_disk_that_fills_up_amid_a_delivery_sends_nothing_twice(
-    waiting: Home, launcher: Launcher, collector: Collector
+def test_a_disk_that_fills_up_in_a_delivery_sends_nothing_twice(
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     # Files may not grow beyond 8 KiB, of which there are 5 left for receipts of some 300 bytes each.
-    ids = waiting.has_waiting(*(f"db{number}" for number in range(40)))
-    (waiting.telemetry / "receipts.jsonl").write_text("{}\n" * 1024)
+    ids = stocked.has_waiting(*(f"db{number}" for number in range(40)))
+    (stocked.telemetry / "receipts.jsonl").write_text("{}\n" * 1024)
     command = ["sh", "-c", 'ulimit -f 16; exec "$0" flush', str(launcher.path)]
-    done = subprocess.run(command, env=waiting.env, capture_output=True, check=False)
+    done = subprocess.run(command, env=stocked.env, capture_output=True, check=False)
     assert b"its own files cannot be written (" in done.stderr
-    sent = [json.loads(request.body)["session_id"] for request in collector.requests]
+    sent = [request.session_id for request in collector.requests]
     assert 0 < len(sent) < len(ids)
-    assert {path.name for path in waiting.sessions()}.isdisjoint(f"session-{each}.json" for each in sent)
-    lines = (waiting.telemetry / "receipts.jsonl").read_text().splitlines()
-    assert all(json.loads(line) is not None for line in lines)
+    assert {path.name for path in stocked.sessions()}.isdisjoint(f"session-{each}.json" for each in sent)
+    assert all(receipt is not None for receipt in stocked.receipts())
 
 
-def test_a_session_that_cannot_be_removed_stops_the_delivery_instead_of_being_sent_again_and_again(
-    waiting: Home, launcher: Launcher, collector: Collector
+def test_a_session_that_cannot_be_removed_stops_the_delivery(
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    oldest = min(waiting.sessions(), key=lambda path: path.stat().st_mtime)
+    """It would be sent again and again."""
+    oldest = stocked.oldest_first()[0]
     if subprocess.run(["chattr", "+i", str(oldest)], capture_output=True, check=False).returncode:
         pytest.skip("no file can be made immutable here")
     try:
         assert b"its own files cannot be written" in launcher.run("flush").stderr
         assert len(collector.requests) == 1
         launcher.exec("web03", "a", "b")
-        wait_for_no_sender(waiting)
+        wait_for_no_sender(stocked)
         assert len({request.body for request in collector.requests}) == 1
-        assert status(launcher)["last_failure"] is not None
+        assert launcher.status()["last_failure"] is not None
     finally:
         subprocess.run(["chattr", "-i", str(oldest)], check=True)
 
 
-def test_what_cannot_be_put_aside_keeps_no_other_from_being_sent_and_is_told(
-    waiting: Home, launcher: Launcher, collector: Collector
+def test_what_cannot_be_put_aside_stops_no_other_and_is_told(
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    (waiting.telemetry / "rejected").write_text("no folder")
-    broken = waiting.telemetry / "session-00000000-0000-4000-8000-000000000000.json"
+    (stocked.telemetry / "rejected").write_text("no folder")
+    broken = stocked.telemetry / "session-00000000-0000-4000-8000-000000000000.json"
     broken.write_text("{")
     os.utime(broken, (time.time() - 3600,) * 2)
     collector.answers.append(Answer(status=404))
@@ -199,44 +189,40 @@ def test_what_cannot_be_put_aside_keeps_no_other_from_being_sent_and_is_told(
     assert b"Sent 1 session.\n" in done.stdout
     assert b"not sent: what is to be put aside in rejected/ cannot be" in done.stderr
     assert len(collector.requests) == 2
-    assert len(waiting.sessions()) == 2
-    assert status(launcher)["last_failure"]["attempts"] == 1
+    assert len(stocked.sessions()) == 2
+    assert launcher.status()["last_failure"]["attempts"] == 1
 
 
 @pytest.mark.parametrize("umask", ["0777", "0377"])
-def test_a_run_under_a_strange_umask_leaves_nothing_that_stops_delivery(
-    waiting: Home, launcher: Launcher, collector: Collector, umask: str
+def test_a_run_under_a_strange_umask_leaves_what_can_be_sent(
+    stocked: Home, launcher: Launcher, collector: Collector, umask: str
 ) -> None:
     command = ["sh", "-c", f'umask {umask}; "$0" exec web03 a b', str(launcher.path)]
-    subprocess.run(command, env=waiting.env, check=True)
+    subprocess.run(command, env=stocked.env, check=True)
     collector.wait_for_requests(2)
-    wait_for_no_sender(waiting)
+    wait_for_no_sender(stocked)
     modes = {
-        path.name: oct(path.stat().st_mode & 0o777) for path in waiting.telemetry.iterdir() if path.suffix != ".yml"
+        path.name: oct(path.stat().st_mode & 0o777) for path in stocked.telemetry.iterdir() if path.suffix != ".yml"
     }
     assert set(modes.values()) == {"0o600"}
     assert {".lock", "receipts.jsonl"} < set(modes)
 
 
 def test_advice_that_the_system_does_not_take_costs_no_session(
-    waiting: Home, launcher: Launcher, collector: Collector
+    stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace (scripts/install-test-tools)")
-    refusing = ["strace", "-f", "-o", "/dev/null", "-e", "trace=fadvise64", "-e", "inject=fadvise64:error=ENOSYS"]
-    subprocess.run([*refusing, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, check=True)
-    wait_for_no_sender(waiting)
+    refusing = strace("-f", "-e", "trace=fadvise64", "-e", "inject=fadvise64:error=ENOSYS")
+    subprocess.run([*refusing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=True)
+    wait_for_no_sender(stocked)
     assert len(collector.requests) == 2
-    assert len(waiting.sessions()) == 1
+    assert len(stocked.sessions()) == 1
 
 
-def test_a_run_opens_none_of_the_files_that_wait(waiting: Home, launcher: Launcher, tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("needs strace (scripts/install-test-tools)")
+def test_a_run_opens_none_of_the_files_that_wait(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    tracing = ["strace", "-f", "-e", "trace=openat,open,execve", "-o", str(trace)]
-    subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=waiting.env, check=True)
-    wait_for_no_sender(waiting)
+    tracing = strace("-f", "-e", "trace=openat,open,execve", output=trace)
+    subprocess.run([*tracing, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=True)
+    wait_for_no_sender(stocked)
     calls = [line.split(maxsplit=1) for line in trace.read_text().splitlines()]
     senders = {pid for pid, call in calls if '"send"' in call}
     opened = [call for pid, call in calls if pid not in senders and "session-" in call]

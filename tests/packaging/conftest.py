@@ -17,7 +17,7 @@ NEXT_VERSION = "99.0.0"
 
 
 def build(source: Path, output: Path, *options: str, date: str = "1700000000") -> Path:
-    """Run the build of a source tree. Returns the folder of what it built."""
+    """Run the build of a source tree. Returns the directory of what it built."""
     command = [python_with_pip(), str(source / "scripts" / "packaging" / "build"), f"--output={output}", *options]
     env = {**os.environ, "SOURCE_DATE_EPOCH": date}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -39,7 +39,7 @@ def source_of_next_version(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the packages of this version."""
+    """The directory with the packages of this version."""
     return build(SOURCE, tmp_path_factory.mktemp("packages"))
 
 

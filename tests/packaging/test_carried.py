@@ -80,7 +80,8 @@ def test_a_habitat_build_puts_it_in_front(prefix: Path, home: Home) -> None:
     runs_what_it_carries(prefix, home)
 
 
-def test_what_it_installs_is_pure_python_compiled_and_for_everybody(tmp_path: Path) -> None:
+def test_what_it_installs_is_compiled_and_for_everybody(tmp_path: Path) -> None:
+    """And pure Python: nothing in it is for one machine or version alone."""
     before = os.umask(0o077)
     try:
         assert install(f"--prefix={tmp_path / 'p'}").returncode == 0
@@ -125,7 +126,7 @@ def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, 
         ([], "--prefix"),
     ],
 )
-def test_options_that_make_no_sense_are_named_and_nothing_is_done(options: list[str], says: str) -> None:
+def test_options_without_sense_are_named_and_nothing_is_done(options: list[str], says: str) -> None:
     done = install(*options)
     assert done.returncode == 2
     assert says in done.stderr
@@ -162,7 +163,8 @@ def test_a_python_that_cannot_run_it_is_named(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith("install: /bin/false could not compile")
 
 
-def test_installed_again_it_replaces_what_was_there_and_only_once_all_is_there(tmp_path: Path, home: Home) -> None:
+def test_installed_again_it_replaces_what_was_at_once(tmp_path: Path, home: Home) -> None:
+    """And only once all is there: what fails before changes nothing."""
     prefix = tmp_path / "p"
     assert install(f"--prefix={prefix}").returncode == 0
     library = prefix / "lib" / "chef-run-launcher"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.packaging.conftest import NEXT_VERSION, only
 from tests.support import workstation
-from tests.support.homes import NOBODY as NO_ENDPOINT
+from tests.support.homes import NO_ENDPOINT
 from tests.support.roots import NOBODY, Root, layer
 
 COMMAND = "/usr/bin/chef-run"
@@ -91,7 +91,8 @@ def debian(tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Mach
         yield Machine(root, "deb", tmp_path, packages, next_packages)
 
 
-def test_beside_workstation_it_is_in_front_and_removal_restores_what_was(machine: Machine) -> None:
+def test_beside_workstation_it_is_in_front_until_it_is_removed(machine: Machine) -> None:
+    """Removal restores what was, to the last file."""
     machine.install(machine.workstation)
     before = machine.root.changes()
     machine.install(machine.launcher)
@@ -105,7 +106,7 @@ def test_beside_workstation_it_is_in_front_and_removal_restores_what_was(machine
     assert machine.root.changes() == before
 
 
-def test_installed_before_workstation_it_is_in_front_all_the_same(machine: Machine) -> None:
+def test_installed_before_workstation_it_is_in_front_too(machine: Machine) -> None:
     machine.install(machine.launcher)
     assert machine.root.link(COMMAND) == OURS
     machine.install(machine.workstation)
@@ -121,7 +122,7 @@ def test_installed_along_with_workstation_it_is_in_front(machine: Machine) -> No
     assert machine.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
 
 
-def test_an_upgrade_of_the_launcher_leaves_it_in_front_and_nothing_of_the_old_one(machine: Machine) -> None:
+def test_an_upgrade_stays_in_front_and_leaves_nothing_of_the_old(machine: Machine) -> None:
     machine.install(machine.workstation)
     before = machine.root.changes()
     machine.install(machine.launcher)
@@ -149,7 +150,7 @@ def test_upgrades_of_both_in_either_order_leave_it_in_front(machine: Machine, fi
     assert machine.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
 
 
-def test_without_workstation_it_says_what_is_missing_and_a_new_one_is_found(machine: Machine) -> None:
+def test_a_missing_workstation_is_named_and_a_new_one_found(machine: Machine) -> None:
     nothing = machine.root.changes()
     machine.install(machine.workstation)
     machine.install(machine.launcher)
@@ -175,7 +176,7 @@ def test_both_can_be_removed_at_once(machine: Machine, names: tuple[str, str]) -
     assert machine.root.changes() == nothing
 
 
-def test_a_chef_run_of_the_administrators_own_comes_back_as_it_was(debian: Machine) -> None:
+def test_an_administrators_own_chef_run_comes_back_as_it_was(debian: Machine) -> None:
     debian.root.write(COMMAND, "#!/bin/sh\necho my own\n", mode=0o750)
     before = debian.root.changes()
     debian.install(debian.launcher)
@@ -184,7 +185,7 @@ def test_a_chef_run_of_the_administrators_own_comes_back_as_it_was(debian: Machi
     assert debian.root.changes() == before
 
 
-def test_a_chef_run_of_the_administrators_own_is_what_is_run(debian: Machine) -> None:
+def test_an_administrators_own_chef_run_is_what_is_run(debian: Machine) -> None:
     debian.install(debian.workstation)
     debian.root.run("rm", COMMAND)
     debian.root.write(
@@ -205,7 +206,7 @@ def test_what_an_administrator_puts_in_its_place_stays_there(debian: Machine) ->
     assert not [path for path in debian.root.changes() if "distrib" in path]
 
 
-def test_it_is_compiled_for_the_systems_python_and_anew_for_another(machine: Machine, tmp_path: Path) -> None:
+def test_it_is_compiled_for_the_systems_python_and_for_a_new_one(machine: Machine, tmp_path: Path) -> None:
     machine.install(machine.launcher)
     compiled = machine.bytecode()
     assert compiled > 100
@@ -240,7 +241,7 @@ def test_python_settings_of_the_user_have_no_effect(debian: Machine) -> None:
         assert done.stderr == ""
 
 
-def test_a_python_that_does_not_work_keeps_nobody_from_installing_it(debian: Machine) -> None:
+def test_a_python_that_does_not_work_stops_no_installation(debian: Machine) -> None:
     debian.install(debian.workstation)
     debian.root.run("ln", "-sf", "/bin/false", "/usr/bin/python3")
     debian.install(debian.launcher)
@@ -249,7 +250,7 @@ def test_a_python_that_does_not_work_keeps_nobody_from_installing_it(debian: Mac
     assert debian.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
 
 
-def test_a_step_that_was_interrupted_is_taken_up_and_leaves_nothing(debian: Machine) -> None:
+def test_an_interrupted_step_is_taken_up_and_leaves_nothing(debian: Machine) -> None:
     debian.install(debian.workstation)
     before = debian.root.changes()
     debian.root.run("ln", "-s", "nowhere", f"{COMMAND}.new")
@@ -273,7 +274,7 @@ def test_there_is_a_chef_run_at_every_moment(debian: Machine) -> None:
     assert "gap" not in debian.root.changes()
 
 
-def test_a_link_of_the_administrators_that_leads_nowhere_comes_back(debian: Machine) -> None:
+def test_an_administrators_link_that_leads_nowhere_comes_back(debian: Machine) -> None:
     debian.root.run("ln", "-s", "/srv/not-mounted/chef-run", COMMAND)
     before = debian.root.changes()
     debian.install(debian.launcher)
@@ -289,7 +290,7 @@ def test_it_says_what_it_needs(packages: Path) -> None:
     assert {"python3 >= 3.9", "/bin/sh", "coreutils", "findutils"} <= set(required)
 
 
-def test_removed_before_a_new_version_is_set_up_it_is_not_in_front(debian: Machine) -> None:
+def test_removed_before_its_upgrade_is_set_up_it_is_not_in_front(debian: Machine) -> None:
     debian.install(debian.workstation, debian.launcher)
     debian.root.run("dpkg", "--unpack", debian.next_launcher)
     assert debian.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
@@ -309,7 +310,7 @@ def test_an_upgrade_that_fails_leaves_it_in_front(debian: Machine, tmp_path: Pat
     assert debian.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
 
 
-def test_a_workstation_that_ships_the_command_is_diverted_from_it(debian: Machine, tmp_path: Path) -> None:
+def test_a_workstation_that_ships_the_command_is_diverted(debian: Machine, tmp_path: Path) -> None:
     debian.install(debian.launcher)
     debian.install(workstation.deb(tmp_path, "3", ships_links=True))
     assert debian.root.link(COMMAND) == OURS
@@ -318,7 +319,8 @@ def test_a_workstation_that_ships_the_command_is_diverted_from_it(debian: Machin
     assert debian.root.link(COMMAND) == "/opt/chef-workstation/bin/chef-run"
 
 
-def test_a_diversion_of_the_administrators_keeps_it_out_and_can_be_got_rid_of(debian: Machine) -> None:
+def test_an_administrators_diversion_keeps_it_out(debian: Machine) -> None:
+    """What has then not been installed can be removed all the same."""
     divert = ["dpkg-divert", "--local", "--no-rename", "--divert", f"{COMMAND}.mine", "--add", COMMAND]
     debian.root.run(*divert)
     debian.root.run("dpkg", "-i", debian.launcher, fails=True)
@@ -327,7 +329,8 @@ def test_a_diversion_of_the_administrators_keeps_it_out_and_can_be_got_rid_of(de
     assert debian.root.run("dpkg-divert", "--list", COMMAND).stdout.startswith("local diversion")
 
 
-def test_workstation_set_up_by_itself_is_noticed_by_doctor_which_says_what_to_do(debian: Machine) -> None:
+def test_doctor_notices_a_workstation_that_was_set_up_by_itself(debian: Machine) -> None:
+    """It says what to do."""
     debian.install(debian.workstation, debian.launcher)
     debian.root.run("dpkg", "--unpack", debian.next_workstation)
     debian.root.run("dpkg", "--configure", "chef-workstation")

@@ -91,7 +91,7 @@ def test_built_twice_they_are_the_same_byte_for_byte(
 
 @pytest.fixture
 def unpacked(packages: Path, tmp_path: Path) -> Path:
-    """The archive's folder, somewhere."""
+    """The archive's directory, somewhere."""
     somewhere = tmp_path / "some where"
     subprocess.run(["tar", "-xf", only(packages, "*-folder.tar.gz"), f"--one-top-level={somewhere}"], check=True)
     (folder,) = somewhere.iterdir()
@@ -130,7 +130,7 @@ def test_doctor_says_where_nothing_is_compiled(unpacked: Path, home: Home, chef_
     assert "compileall" not in says()
 
 
-def test_the_installer_for_windows_has_the_files_the_shims_and_the_path(packages: Path, tmp_path: Path) -> None:
+def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, tmp_path: Path) -> None:
     """Built and inspected; it has never been run on Windows."""
     if shutil.which("msiinfo") is None:
         pytest.skip("needs msiinfo")
@@ -168,7 +168,7 @@ def cinc(cinc_packages: Path, tmp_path: Path) -> Iterator[Root]:
         yield root
 
 
-def test_beside_cinc_it_runs_cincs_chef_run_and_nothing_is_ever_collected(cinc: Root) -> None:
+def test_beside_cinc_it_runs_its_chef_run_and_collects_nothing(cinc: Root) -> None:
     env = {"HOME": "/root", "CHEF_TELEMETRY_ENDPOINT": "http://127.0.0.1:1"}
     assert cinc.link("/usr/bin/chef-run") == "/opt/chef-run-launcher/bin/chef-run-launcher"
     assert cinc.run("chef-run", "web01", env=env).stdout == "chef-run of cinc-workstation 1: web01\n"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from launcher.consent.config_option import config_files, loaded_config
 from launcher.reading import command_line
 from launcher.reading.command_line import Target, targets
-from tests.reading.shared import grammar_cases, sha1, sha256
+from tests.support.hashes import sha1, sha256
+from tests.support.recordings import grammar_cases
 
 RESOURCE = ["directory", "/tmp/foo"]
 
@@ -122,7 +123,7 @@ def test_a_target_that_chef_run_refuses_gives_no_targets_at_all(given: str) -> N
         ["--password", "--", "-p", "winrm"],
     ],
 )
-def test_an_option_may_be_spelled_in_every_way_that_the_parser_takes(arguments: list[str]) -> None:
+def test_an_option_may_be_spelled_in_every_way_the_parser_takes(arguments: list[str]) -> None:
     assert read(*arguments, "web01", *RESOURCE, access=lambda path, mode: True) == hosts("web01", transport="winrm")
 
 
@@ -156,7 +157,8 @@ def test_no_arguments_and_a_target_alone_leave_no_targets() -> None:
     assert read() == read("--") == read("web01") == read("web01", "a/b/c") == []
 
 
-def test_options_end_at_two_dashes_and_with_posixly_correct_at_the_first_positional() -> None:
+def test_options_end_at_two_dashes_or_at_the_first_positional() -> None:
+    """The latter with POSIXLY_CORRECT."""
     late = ["web01", "service", "nginx", "-p", "winrm"]
     assert read(*late) == hosts("web01", transport="winrm")
     assert read(*late, posixly_correct=True) == []
@@ -164,7 +166,8 @@ def test_options_end_at_two_dashes_and_with_posixly_correct_at_the_first_positio
     assert read("-p", "winrm", "web01", "service", "-h", posixly_correct=True) == hosts("web01", transport="winrm")
 
 
-def test_the_protocol_is_that_of_the_url_else_of_the_option_else_of_the_configuration() -> None:
+def test_the_protocol_is_the_urls_or_the_options_or_the_configs() -> None:
+    """In this order."""
     assert read("ssh://a,b", *RESOURCE, default_protocol="winrm") == [
         *hosts("a"),
         *hosts("b", transport="winrm"),
@@ -175,14 +178,18 @@ def test_the_protocol_is_that_of_the_url_else_of_the_option_else_of_the_configur
     assert read("a?backend=winrm", *RESOURCE, default_protocol="9") == []
 
 
+@pytest.mark.parametrize("option", ["-i", "--config", "-c"])
+def test_a_file_that_an_option_names_has_to_be_there(tmp_path: Path, option: str) -> None:
+    (tmp_path / "there").touch()
+    assert read(option, str(tmp_path / "there"), "web01", *RESOURCE) == hosts("web01")
+    assert read(option, str(tmp_path / "missing"), "web01", *RESOURCE) == []
+    assert read(option, "\0", "web01", *RESOURCE) == []
+
+
 def test_files_that_chef_run_needs_decide_whether_it_runs(tmp_path: Path) -> None:
     there, missing = tmp_path / "there", str(tmp_path / "missing")
     there.write_text("")
-    for arguments in (["-i"], ["--config"], ["-c"]):
-        assert read(*arguments, str(there), "web01", *RESOURCE) == hosts("web01")
-        assert read(*arguments, missing, "web01", *RESOURCE) == []
-        assert read(*arguments, "\0", "web01", *RESOURCE) == []
-    # A folder is readable, and there; only what is loaded has to be a file.
+    # A directory is readable, and there; only what is loaded has to be a file.
     assert read("-i", str(tmp_path), "--config", str(tmp_path), "web01", *RESOURCE) == hosts("web01")
     assert read("-c", str(tmp_path), "web01", *RESOURCE) == []
     assert read("web01", *RESOURCE, "-c") == []
@@ -190,7 +197,8 @@ def test_files_that_chef_run_needs_decide_whether_it_runs(tmp_path: Path) -> Non
     assert read("web01", missing) == []
 
 
-def test_the_loaded_file_is_the_word_after_the_first_c_wherever_it_stands() -> None:
+def test_the_loaded_file_is_the_word_after_the_first_c() -> None:
+    """Wherever that stands."""
     assert loaded_config(["--user", "-c", "a", "-c", "b"]) == "a"
     assert loaded_config(["--", "--config-path", "a"]) == "a"
     assert loaded_config(["-ca", "--config", "b", "--config-path=c"]) is None
@@ -221,11 +229,11 @@ def test_the_loaded_file_is_the_word_after_the_first_c_wherever_it_stands() -> N
         (["-icf", "--chef-license", "x", "--cookbook-repo-paths=y", "-", "--", "c"], []),
     ],
 )
-def test_every_file_that_could_be_meant_as_configuration_is_found(arguments: list[str], files: list[str]) -> None:
+def test_every_file_that_may_be_meant_as_configuration_is_found(arguments: list[str], files: list[str]) -> None:
     assert config_files(arguments) == files
 
 
-def test_a_target_keeps_two_hashes_and_a_transport_and_nothing_else() -> None:
+def test_a_target_keeps_two_hashes_and_a_transport_and_no_more() -> None:
     (target,) = targets(["ssh://user:secret@Web01:22/path", *RESOURCE])
     assert Target.__slots__ == ("sha1", "sha256", "transport")
     assert not hasattr(target, "__dict__")
@@ -267,7 +275,8 @@ def test_no_command_line_whatever_raises(arguments: list[str], posixly_correct: 
     ],
     ids=lambda arguments: f"{len(arguments)} words of {arguments[0][:8]!r}",
 )
-def test_the_longest_command_line_that_a_system_takes_is_read_in_bounded_time(arguments: list[str]) -> None:
+def test_the_longest_of_command_lines_is_read_in_bounded_time(arguments: list[str]) -> None:
+    """As long as a system takes them."""
     start = time.process_time()
     targets(arguments)
     config_files(arguments)

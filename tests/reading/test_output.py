@@ -23,7 +23,7 @@ from launcher.reading.output import (
     findings,
     platforms,
 )
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 UNSUPPORTED = "'freebsd' is not a supported target operating system at this time."
 NO_PACKAGE = (
@@ -44,6 +44,7 @@ ESCAPES = [
 
 
 def said(text: str | bytes, *, chunk: int = 0) -> dict[str, str]:
+    """What an observer finds in it that is fed `chunk` bytes at a time, or all at once."""
     data = text.encode() if isinstance(text, str) else text
     observer = Observer()
     for start in range(0, len(data), chunk or len(data) or 1):
@@ -80,15 +81,14 @@ def hosts(*names: str) -> list[Target]:
         ("  platform: rocky and more\n  platform version: 9", {}),
     ],
 )
-def test_a_platform_is_read_where_chef_run_names_it_and_nowhere_else(text: str, found: dict[str, str]) -> None:
-    assert said(text) == found
-    for chunk in (1, 2, 3, 7, 64):
-        assert said(text, chunk=chunk) == found
+@pytest.mark.parametrize("chunk", [0, 1, 2, 3, 7, 64])
+def test_a_platform_is_read_only_where_chef_run_names_it(text: str, found: dict[str, str], chunk: int) -> None:
+    assert said(text, chunk=chunk) == found
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_escape_sequences_and_chunk_boundaries_may_stand_anywhere(data: st.DataObject) -> None:
+def test_escape_sequences_and_chunk_ends_may_stand_anywhere(data: st.DataObject) -> None:
     sentences = {
         f"[✖] [web01] {UNSUPPORTED}\n": (sha1("web01"), "freebsd"),
         f"[ - ] [web02] {UNSUPPORTED.replace('free', 'open')}\n": (sha1("web02"), "openbsd"),
@@ -133,7 +133,8 @@ def test_memory_and_report_stay_bounded_whatever_is_said() -> None:
     assert len(observer.report()) == 21 * MOST_FINDINGS
 
 
-def test_after_much_output_unbroken_sentences_are_still_found_and_bulk_is_not_looked_at() -> None:
+def test_after_much_output_only_unbroken_sentences_are_found() -> None:
+    """In bulk, nothing is looked for: it passes too fast for that."""
     observer = Observer()
     redraw = b"\x1b7\x1b[1A\x1b[1G [|] [web01] Connecting as root...\x1b8"
     for _ in range(CAREFUL // len(redraw) + 1):
@@ -146,7 +147,7 @@ def test_after_much_output_unbroken_sentences_are_still_found_and_bulk_is_not_lo
     assert sha1("web03") not in findings(observer.report())
 
 
-def test_bulk_output_is_observed_in_a_fifth_of_the_time_that_relaying_it_takes() -> None:
+def test_observing_bulk_takes_a_fifth_of_the_time_of_relaying_it() -> None:
     chunk = (b"a line of a log that passes through the output of chef-run\n" * 1200)[:BULK]
     observing, relaying = [], []
     for _ in range(3):
@@ -196,7 +197,8 @@ def test_sources_are_joined_by_target_the_best_first() -> None:
     assert platforms(hosts("a", "b", "c", "d"), payload, text, errors) == ["linux", "openbsd", "hpux", None]
 
 
-def test_what_names_no_host_counts_for_an_only_target_and_is_no_guess_for_several() -> None:
+def test_what_names_no_host_counts_for_an_only_target() -> None:
+    """For several it would be a guess."""
     assert platforms(hosts("a"), {}, {"": "freebsd"}) == ["freebsd"]
     assert platforms(hosts("a"), {sha1("a"): "linux"}, {"": "freebsd"}) == ["linux"]
     assert platforms(hosts("a", "b"), {}, {"": "freebsd"}) == [None, None]

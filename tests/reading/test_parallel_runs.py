@@ -1,4 +1,4 @@
-"""Real processes that end at the same time and leave their payloads in the same folder."""
+"""Real processes that end at the same time and leave their payloads in the same directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launcher.reading.command_line import targets
 from launcher.record import adoption
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 # Leaves a payload under the lowest free number, as chef-run does, but never two under one: which of two runs
 # then loses its payload is chance.
@@ -53,7 +53,8 @@ def run(folder: Path, host: str) -> dict[str, str]:
     return adoption.adopt(str(folder), hosts, started=started, ended=ended, earlier=earlier)
 
 
-def test_each_of_many_parallel_runs_adopts_its_own_payload_and_leaves_none_behind(tmp_path: Path) -> None:
+def test_each_of_many_parallel_runs_adopts_its_own_payload(tmp_path: Path) -> None:
+    """And no run leaves one behind."""
     names = [f"web{number}" for number in range(20)]
     with ThreadPoolExecutor(5) as launchers:
         found = list(launchers.map(lambda name: run(tmp_path, name), names))

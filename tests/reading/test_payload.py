@@ -14,7 +14,7 @@ import pytest
 
 from launcher.reading.command_line import Target, targets
 from launcher.record import adoption
-from tests.reading.shared import sha1
+from tests.support.hashes import sha1
 
 ENDED = 1_800_000_000.0
 STARTED = ENDED - 20
@@ -89,7 +89,8 @@ def test_of_parallel_runs_each_takes_its_own(tmp_path: Path) -> None:
         assert len(list(tmp_path.iterdir())) == 9 - left
 
 
-def test_of_several_that_could_be_ours_only_the_one_written_last_is_taken(tmp_path: Path) -> None:
+def test_of_several_that_could_be_ours_the_last_written_is_taken(tmp_path: Path) -> None:
+    """And no other."""
     within = written(tmp_path, ("web01", "aix"), number=1, began=STARTED + 2, ended=ENDED - 0.1)
     own = written(tmp_path, ("web01", "linux"), number=2)
     short = written(tmp_path, number=3, began=ENDED - 1, ended=ENDED - 0.5)
@@ -122,7 +123,7 @@ def test_a_payload_of_another_run_stays(other: Callable[[Path], Path], tmp_path:
     assert path.read_bytes() == before
 
 
-def test_a_payload_that_was_there_before_stays_unless_it_was_written_anew(tmp_path: Path) -> None:
+def test_a_payload_of_before_stays_unless_it_was_written_anew(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"))
     earlier = adoption.before(str(tmp_path), started=ENDED)
     assert adopt(tmp_path, "web01", earlier=earlier) == {}
@@ -133,18 +134,20 @@ def test_a_payload_that_was_there_before_stays_unless_it_was_written_anew(tmp_pa
     assert not path.exists()
 
 
-def test_a_payload_that_chef_run_has_written_by_the_time_we_look_is_not_taken_for_an_earlier_one(
+def test_a_payload_written_before_we_look_is_not_an_earlier_one(
     tmp_path: Path,
 ) -> None:
+    """chef-run is already at work when the directory is looked at."""
     written(tmp_path, ("web01", "linux"), ended=STARTED + 1)
     assert adoption.before(str(tmp_path), STARTED) == frozenset()
 
 
-def test_a_clock_that_was_set_and_a_machine_that_slept_prove_nothing(tmp_path: Path) -> None:
-    for stamp in (STARTED - 7200, STARTED + 7200):
-        path = written(tmp_path, ("web01", "linux"), stamp=stamp)
-        assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
-        assert not path.exists()
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+def test_a_clock_that_was_set_proves_nothing(tmp_path: Path, seconds: int) -> None:
+    """Nor does one that stood still while the machine slept."""
+    path = written(tmp_path, ("web01", "linux"), stamp=STARTED + seconds)
+    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert not path.exists()
 
 
 def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
@@ -156,7 +159,7 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     assert found == {sha1("web01"): "linux"}
 
 
-def test_a_payload_that_knows_when_it_began_is_taken_rather_than_one_that_does_not(tmp_path: Path) -> None:
+def test_a_payload_that_knows_when_it_began_is_preferred(tmp_path: Path) -> None:
     own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 2)
     other = written(tmp_path, ("web01", "windows"), number=2, stamp=STARTED - 7200)
     assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
@@ -206,7 +209,8 @@ def test_what_else_stands_in_a_payload_is_passed_over(tmp_path: Path) -> None:
     assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
 
 
-def test_links_pipes_and_folders_are_neither_read_nor_waited_for_nor_removed(tmp_path: Path) -> None:
+def test_links_pipes_and_folders_are_neither_read_nor_removed(tmp_path: Path) -> None:
+    """Nor waited for."""
     if sys.platform == "win32":
         pytest.skip("no FIFOs")
     elsewhere = tmp_path / "elsewhere"
@@ -238,16 +242,16 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
-    for folder in (tmp_path / "missing", file):
-        assert adoption.before(str(folder), STARTED) == frozenset()
-        assert adopt(folder, "web01") == {}
-        assert adoption.failures(str(folder), started=STARTED, ended=ENDED) == {}
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    (tmp_path / "file").touch()
+    assert adoption.before(str(folder), STARTED) == frozenset()
+    assert adopt(folder, "web01") == {}
+    assert adoption.failures(str(folder), started=STARTED, ended=ENDED) == {}
 
 
-def test_errors_txt_of_this_run_is_read_and_kept_and_an_older_one_is_not_believed(tmp_path: Path) -> None:
+def test_errors_txt_is_read_and_kept_and_believed_if_of_this_run(tmp_path: Path) -> None:
     errors = tmp_path / "errors.txt"
     errors.write_text("Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n")
 

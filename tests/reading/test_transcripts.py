@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from pathlib import Path
 
-import pytest
-
 from launcher.reading.command_line import targets
 from launcher.reading.output import Observer, findings, platforms
 from launcher.record import adoption
-from tests.reading.shared import recordings
+from tests.support.recordings import Recording
 
 
-@pytest.mark.parametrize("folder", recordings())
-def test_a_recorded_run_gives_the_operating_system_of_each_target(folder: Path, tmp_path: Path) -> None:
-    meta = json.loads((folder / "meta.json").read_text())
+def test_a_recorded_run_gives_each_targets_operating_system(recording: Recording, tmp_path: Path) -> None:
+    meta = recording.meta
     protocol = re.search('default_protocol="(.*)"', meta["config"] or "")
     hosts = targets(
         meta["argv"][1:],
@@ -28,18 +24,16 @@ def test_a_recorded_run_gives_the_operating_system_of_each_target(folder: Path, 
 
     observer = Observer()
     choose = random.Random(1)
-    for stream in ("stdout", "stderr", "tty"):
-        if (folder / stream).exists():
-            data = (folder / stream).read_bytes()
-            while data:
-                size = choose.choice([1, 10, 100, 1000])
-                observer.feed(data[:size])
-                data = data[size:]
+    for data in (recording.stdout, recording.stderr, recording.terminal):
+        while data:
+            size = choose.choice([1, 10, 100, 1000])
+            observer.feed(data[:size])
+            data = data[size:]
 
     copies = {"telemetry-payload.yml": "telemetry-payload-1.yml", "errors.txt": "errors.txt"}
     for name, copied in copies.items():
-        if (folder / name).exists():
-            (tmp_path / copied).write_bytes((folder / name).read_bytes())
+        if content := recording.read(name):
+            (tmp_path / copied).write_bytes(content)
     ended = max([path.stat().st_mtime for path in tmp_path.iterdir()], default=0.0)
     adopted = adoption.adopt(str(tmp_path), hosts, started=ended - 1, ended=ended, earlier=())
     failures = adoption.failures(str(tmp_path), started=ended - 1, ended=ended)

@@ -38,7 +38,8 @@ def test_it_is_what_os_release_says(text: str, expected: tuple[str | None, str |
 
 
 @given(st.text(max_size=40))
-def test_whatever_stands_there_a_record_has_one_short_word_or_nothing(text: str) -> None:
+def test_whatever_stands_there_a_record_has_one_short_word(text: str) -> None:
+    """Or nothing at all."""
     for word in host_os.described(text, text).values():
         assert word is None or (word.lower() == text.lower() and word.isascii() and 0 < len(word) <= 32)
         assert not set(word or "") & set(" /\\\"'")

@@ -95,7 +95,7 @@ def test_anything_else_is_refused_and_the_message_quotes_nothing(refused: object
     assert not any(word in message for word in ("root", "web01", "laptop", "my-own-os", "telnet", "bookworm"))
 
 
-def test_the_operating_systems_of_the_schema_are_those_that_are_told_apart() -> None:
+def test_the_schema_has_the_systems_that_are_told_apart() -> None:
     known = session.schema()["properties"]["targets"]["items"]["properties"]["os"]["enum"]
     assert known == [None, *output.OS_NAMES]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,24 +12,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
+
+from tests.support.processes import status
+from tests.support.programs import ISOLATED
+from tests.support.tracing import strace
+from tests.support.waiting import wait_until
 
 assert sys.platform == "linux"
 
 HERE = Path(__file__).parent
 DIRECT: list[str] = []
-INHERIT = [sys.executable, "-I", "-S", str(HERE / "driver.py"), "inherit"]
-RELAY = [sys.executable, "-I", "-S", str(HERE / "driver.py"), "relay"]
+INHERIT = [*ISOLATED, str(HERE / "driver.py"), "inherit"]
+RELAY = [*ISOLATED, str(HERE / "driver.py"), "relay"]
+THROUGH_US = pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
 PATIENCE = 20.0
-
-Result = TypeVar("Result")
 
 
 def child(deed: str, *arguments: str | Path) -> list[str]:
     """The command line of a deed of child.py."""
-    return [sys.executable, "-I", "-S", str(HERE / "child.py"), deed, *map(str, arguments)]
+    return [*ISOLATED, str(HERE / "child.py"), deed, *map(str, arguments)]
 
 
 def sh(script: str) -> list[str]:
@@ -47,14 +50,8 @@ def assert_same(scenario: Callable[[list[str]], Any]) -> Any:
 
 def failing(fault: str, path: str | None = None) -> list[str]:
     """What to put before a command line so that a system call fails as told, in strace's words."""
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("needs strace, to make system calls fail")
-    probe = subprocess.run([strace, "-qq", "-o", "/dev/null", "/bin/true"], capture_output=True)
-    if probe.returncode != 0:
-        pytest.skip("strace is not allowed here")
     only = ["-P", path] if path else []
-    return [strace, "-f", "-qq", "-o", "/dev/null", "-e", "signal=none", *only, "-e", f"inject={fault}"]
+    return strace("-f", "-e", "signal=none", *only, "-e", f"inject={fault}")
 
 
 def outcome(command: list[str], **options: Any) -> tuple[int, bytes, bytes]:
@@ -63,48 +60,11 @@ def outcome(command: list[str], **options: Any) -> tuple[int, bytes, bytes]:
     return done.returncode, done.stdout, done.stderr
 
 
-def wait_for(condition: Callable[[], Result], what: str) -> Result:
-    """Wait until the condition is true, and return what it returned."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
-    return result
-
-
-def state(pid: int) -> str:
-    """The process's state as ps shows it; "" if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
-
-
-def family(pid: int) -> list[int]:
-    """All processes of the group that `pid` leads."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            if entry.isdigit() and os.getpgid(int(entry)) == pid and state(int(entry)) not in ("Z", ""):
-                found.append(int(entry))
-        except OSError:
-            continue
-    return found
-
-
-def children(pid: int) -> list[int]:
-    """The processes that this one has started, and not yet waited for."""
-    try:
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []  # it has ended
-
-
 def stop_signal(pid: int) -> int:
     """Wait until our child stops; the signal by which it does."""
-    _, status = os.waitpid(pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
-    return os.WSTOPSIG(status)
+    _, ended = os.waitpid(pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(ended)
+    return os.WSTOPSIG(ended)
 
 
 @contextmanager
@@ -125,9 +85,26 @@ def held_up(pid: int) -> Iterator[None]:
 
 def pending(pid: int) -> set[int]:
     """The signals that were sent to the process and that it has not taken."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    bits = int(status.partition("ShdPnd:")[2].split()[0], 16)
+    bits = int(status(pid, "ShdPnd"), 16)
     return {number for number in range(1, 65) if bits >> number - 1 & 1}
+
+
+class Log:
+    """What note_signals of child.py has noted."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        wait_until(lambda: path.exists() and self._lines(), "the child is ready")
+        self.child = int(self._lines()[0].split()[1])
+
+    def _lines(self) -> list[str]:
+        return [line for line in self.path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def signals(self) -> list[str]:
+        return [line.strip() for line in self._lines()[1:]]
+
+    def wait_for(self, name: str, times: int = 1) -> None:
+        wait_until(lambda: self.signals().count(name) >= times, f"{times} x {name}, so far {self.signals()}")
 
 
 @contextmanager

@@ -19,22 +19,22 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
+from tests.support.processes import children, group, has_ended, program_of, state
+from tests.support.waiting import wait_until
+
 from .harness import (
-    INHERIT,
     PATIENCE,
     RELAY,
+    THROUGH_US,
+    Log,
     Terminal,
     assert_same,
     child,
-    children,
     failing,
-    family,
     on_terminal,
     outcome,
     sh,
     started,
-    state,
-    wait_for,
 )
 
 
@@ -44,25 +44,11 @@ def test_every_exit_code_is_the_childs() -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-DEADLY = [
-    "HUP",
-    "INT",
-    "QUIT",
-    "TRAP",
-    "ABRT",
-    "USR1",
-    "KILL",
-    "SEGV",
-    "PIPE",
-    "ALRM",
-    "TERM",
-    "XFSZ",
-    "RTMIN",
-]
+DEADLY = ["HUP", "INT", "QUIT", "TRAP", "ABRT", "USR1", "KILL", "SEGV", "PIPE", "ALRM", "TERM", "XFSZ", "RTMIN"]
 
 
 @pytest.mark.parametrize("name", DEADLY)
-def test_a_child_that_dies_by_a_signal_makes_the_launcher_die_by_it(name: str, tmp_path: Path) -> None:
+def test_the_launcher_dies_by_the_signal_that_its_child_died_by(name: str, tmp_path: Path) -> None:
     number = getattr(signal, "SIG" + name)
     command = sh(f"ulimit -c 0; kill -{number} $$")
     assert assert_same(lambda way: outcome(way + command, cwd=tmp_path)) == (-number, b"", b"")
@@ -75,16 +61,16 @@ def test_a_core_is_not_dumped_twice(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shell_sees_the_same_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["exit 3", "kill -SEGV $$", "kill -TERM $$", "kill -INT $$", "kill -PIPE $$"])
+def test_a_shell_sees_the_same_end(end: str, tmp_path: Path) -> None:
     """The words of bash about death by a signal included."""
-    for end in ("exit 3", "kill -SEGV $$", "kill -TERM $$", "kill -INT $$", "kill -PIPE $$"):
 
-        def scenario(way: list[str], end: str = end) -> tuple[int, bytes, bytes]:
-            loop = 'ulimit -c 0; "$@"; echo "$?"'
-            status, out, err = outcome(["/bin/bash", "-c", loop, "bash", *way, *sh(end)], cwd=tmp_path)
-            return status, out, re.sub(rb"[0-9]{2,}", b"PID", err)
+    def scenario(way: list[str]) -> tuple[int, bytes, bytes]:
+        loop = 'ulimit -c 0; "$@"; echo "$?"'
+        status, out, err = outcome(["/bin/bash", "-c", loop, "bash", *way, *sh(end)], cwd=tmp_path)
+        return status, out, re.sub(rb"[0-9]{2,}", b"PID", err)
 
-        assert_same(scenario)
+    assert_same(scenario)
 
 
 def test_a_program_that_cannot_be_executed_is_named_in_one_line(tmp_path: Path) -> None:
@@ -109,42 +95,42 @@ def test_a_script_without_an_interpreter_line_is_the_shells(tmp_path: Path) -> N
     assert outcome([*RELAY, str(script), "word"]) == (4, b"%s word\n" % bytes(script), b"")
 
 
-@pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+@THROUGH_US
 def test_a_launcher_that_is_killed_leaves_no_orphan(way: list[str], tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with started(way + child("note_signals", log, "SIGTERM", "SIGHUP"), stdout=subprocess.PIPE) as process:
-        wait_for(lambda: log.exists() and log.read_bytes().endswith(b"\n"), "the child to be ready")
+    with started(way + child("note_signals", tmp_path / "log", "SIGTERM", "SIGHUP"), stdout=subprocess.PIPE) as process:
+        Log(tmp_path / "log")  # the child is ready
         process.kill()
         process.wait(PATIENCE)
-        wait_for(lambda: not family(process.pid), "all of the group to be gone")
+        wait_until(lambda: not group(process.pid), "all of the group are gone")
 
 
-def test_a_launcher_that_is_killed_ends_a_child_whose_output_nobody_reads() -> None:
+def test_a_killed_launcher_ends_a_child_that_nobody_reads_from() -> None:
+    """Blocked in a write, the child would notice nothing by itself."""
     with started([*RELAY, "/usr/bin/yes"], stdout=subprocess.PIPE) as process:
-        wait_for(lambda: sorted(map(state, family(process.pid))) == ["S", "S", "S"], "all to be blocked")
-        children = [pid for pid in family(process.pid) if _name(pid) == "yes"]
+        wait_until(lambda: sorted(map(state, group(process.pid))) == ["S", "S", "S"], "all are blocked")
+        (yes,) = [pid for pid in group(process.pid) if program_of(pid) == "yes"]
         process.kill()
         process.wait(PATIENCE)
-        wait_for(lambda: state(children[0]) in ("Z", ""), "the child to end")
+        wait_until(lambda: has_ended(yes), "the child has ended")
 
 
-@pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+@THROUGH_US
 def test_nothing_is_left_after_a_run(way: list[str], tmp_path: Path) -> None:
     for _ in range(20):
         with started(way + sh("echo done"), stdout=subprocess.PIPE, cwd=tmp_path) as process:
             process.wait(PATIENCE)
-            assert family(process.pid) == []
+            assert group(process.pid) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Path) -> None:
+def test_a_relay_stays_for_a_grandchild_and_keeps_no_folder_busy(tmp_path: Path) -> None:
     script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& exit 0"
     with started(RELAY + sh(script), stdout=subprocess.PIPE, cwd=tmp_path) as process:
         process.wait(PATIENCE)
-        folders = [os.readlink(f"/proc/{pid}/cwd") for pid in family(process.pid)]
+        folders = [os.readlink(f"/proc/{pid}/cwd") for pid in group(process.pid)]
         assert "/" in folders
         (tmp_path / "go").touch()
-        wait_for(lambda: not family(process.pid), "the relay to go with the grandchild")
+        wait_until(lambda: not group(process.pid), "the relay goes with the grandchild")
 
 
 FAULTS = [
@@ -188,32 +174,31 @@ def before_the_program_begins(late: str, program: list[str]) -> Iterator[tuple[s
     """What was started, and the whole group: the launcher first, and those that it has made so far."""
     fault, made = LATE[late]
     with started([*failing(fault), *RELAY, *program], stdout=subprocess.PIPE) as process:
-        yield process, group_of(process, made)
+        yield process, members_once_there(process, made)
 
 
-def group_of(process: subprocess.Popen[bytes], made: int) -> list[int]:
-    """Once it is there, below the process that delays it."""
-
-    def group() -> list[int]:
-        return next(([pid, *children(pid)] for pid in children(process.pid) if len(children(pid)) == made), [])
-
-    return wait_for(group, f"{made} processes")
+def members_once_there(process: subprocess.Popen[bytes], made: int) -> list[int]:
+    """The group, once it is whole, below the process that delays it."""
+    return wait_until(
+        lambda: next(([pid, *children(pid)] for pid in children(process.pid) if len(children(pid)) == made), []),
+        f"there are {made} processes",
+    )
 
 
 @pytest.mark.parametrize("late", LATE)
-def test_a_launcher_that_is_killed_before_the_program_begins_takes_all_along(late: str, tmp_path: Path) -> None:
+def test_killed_before_the_program_begins_it_takes_all_along(late: str, tmp_path: Path) -> None:
     with before_the_program_begins(late, ["/bin/sh", "-c", f"touch {tmp_path}/begun"]) as (_, (launcher, *others)):
         os.kill(launcher, signal.SIGKILL)
-        wait_for(lambda: all(state(pid) in ("Z", "") for pid in others), "the others to end")
+        wait_until(lambda: all(has_ended(pid) for pid in others), "the others have ended")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("late", LATE)
-def test_a_signal_to_the_group_before_the_program_begins_is_one_signal(late: str, tmp_path: Path) -> None:
+def test_a_group_signal_before_the_program_begins_is_one_signal(late: str, tmp_path: Path) -> None:
     """As without us, it comes before the program could know what to do with it."""
     note = f"trap 'echo got' USR1; echo begun >{tmp_path}/begun; read line"
-    with before_the_program_begins(late, ["/bin/sh", "-c", note]) as (process, group):
-        for pid in reversed(group):
+    with before_the_program_begins(late, ["/bin/sh", "-c", note]) as (process, members):
+        for pid in reversed(members):
             os.kill(pid, signal.SIGUSR1)
         assert process.wait(PATIENCE) == -signal.SIGUSR1
     assert list(tmp_path.iterdir()) == []
@@ -225,7 +210,7 @@ def test_a_resize_before_the_program_begins_is_not_lost(late: str) -> None:
     fault, made = LATE[late]
     with Terminal() as terminal:
         process = on_terminal([*failing(fault), *RELAY, *sh(script)], terminal)
-        group_of(process, made)
+        members_once_there(process, made)
         fcntl.ioctl(terminal.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 109, 0, 0))
         terminal.read_until(b"followed")
         assert process.wait(PATIENCE) == 0
@@ -253,8 +238,8 @@ def test_few_descriptors_still_run_the_program(files: int) -> None:
 def test_a_child_survives_the_loss_of_the_relay() -> None:
     """Killed by somebody, it takes the output with it, and nothing else."""
     with started(RELAY + sh("read line; exit 6"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        wait_for(lambda: _names(process.pid).count("sh") == 1, "the child to be there")
-        (relay,) = [pid for pid in family(process.pid) if pid != process.pid and _name(pid) != "sh"]
+        wait_until(lambda: programs(process.pid).count("sh") == 1, "the child is there")
+        (relay,) = [pid for pid in group(process.pid) if pid != process.pid and program_of(pid) != "sh"]
         os.kill(relay, signal.SIGKILL)
         assert process.stdin is not None
         process.stdin.write(b"go\n")
@@ -262,12 +247,5 @@ def test_a_child_survives_the_loss_of_the_relay() -> None:
         assert process.wait(PATIENCE) == 6
 
 
-def _names(group: int) -> list[str]:
-    return [_name(pid) for pid in family(group)]
-
-
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+def programs(leader: int) -> list[str]:
+    return [program_of(pid) for pid in group(leader)]

@@ -58,16 +58,16 @@ def test_a_variable_given_twice_arrives_twice(tmp_path: Path) -> None:
     assert assert_same(lambda way: outcome(give + way + show)) == (0, b"B=1\0A=2\0B=3\0", b"")
 
 
-def test_arguments_arrive_byte_for_byte() -> None:
+@pytest.mark.parametrize("environment", [{b"LANG": b"C"}, {b"LC_ALL": b"POSIX"}, {b"LANG": b"C.UTF-8"}], ids=str)
+def test_arguments_arrive_byte_for_byte(environment: dict[bytes, bytes]) -> None:
     words = [b"", b"\xff\xfe", b"two words", b"line\nline", b"x" * 100_000, b"-c", b"\xc3\xa9", b""]
-    for environment in ({b"LANG": b"C"}, {b"LC_ALL": b"POSIX"}, {b"LANG": b"C.UTF-8"}):
 
-        def scenario(way: list[str], environment: dict[bytes, bytes] = environment) -> tuple[int, bytes, bytes]:
-            command = [os.fsencode(word) for word in way + child("arguments")]
-            done = subprocess.run([*command, *words], capture_output=True, env=environment, timeout=PATIENCE)
-            return done.returncode, done.stdout, done.stderr
+    def scenario(way: list[str]) -> tuple[int, bytes, bytes]:
+        command = [os.fsencode(word) for word in way + child("arguments")]
+        done = subprocess.run([*command, *words], capture_output=True, env=environment, timeout=PATIENCE)
+        return done.returncode, done.stdout, done.stderr
 
-        assert assert_same(scenario)[1].endswith(b"\0".join([b"arguments", *words, b""]))
+    assert assert_same(scenario)[1].endswith(b"\0".join([b"arguments", *words, b""]))
 
 
 def test_limits_priority_mask_session_and_files_are_the_callers(tmp_path: Path) -> None:

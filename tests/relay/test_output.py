@@ -14,21 +14,10 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from .harness import (
-    DIRECT,
-    INHERIT,
-    PATIENCE,
-    RELAY,
-    Terminal,
-    assert_same,
-    child,
-    family,
-    outcome,
-    sh,
-    started,
-    state,
-    wait_for,
-)
+from tests.support.processes import descriptors, group, has_ended, status
+from tests.support.waiting import wait_until
+
+from .harness import DIRECT, INHERIT, PATIENCE, RELAY, Terminal, assert_same, child, outcome, sh, started
 
 AWKWARD = (
     bytes(range(256))
@@ -147,15 +136,13 @@ def _try_kinds(way: list[str], kinds: tuple[str, ...], folder: Path) -> list[obj
     ]
 
 
-@pytest.mark.parametrize("stdin", KINDS)
-def test_each_kind_of_descriptor_is_what_it_was(stdin: str, tmp_path: Path) -> None:
-    for outputs in itertools.product(KINDS, KINDS):
-        kinds = (stdin, *outputs)
-        direct = _try_kinds(DIRECT, kinds, tmp_path)
-        assert direct[0] == 7
-        assert _try_kinds(RELAY, kinds, tmp_path) == direct, kinds
-        if "terminal" in outputs and stdin in ("terminal", "null"):
-            assert _try_kinds(INHERIT, kinds, tmp_path) == direct, kinds
+@pytest.mark.parametrize("kinds", list(itertools.product(KINDS, repeat=3)), ids="-".join)
+def test_each_kind_of_descriptor_is_what_it_was(kinds: tuple[str, str, str], tmp_path: Path) -> None:
+    direct = _try_kinds(DIRECT, kinds, tmp_path)
+    assert direct[0] == 7
+    assert _try_kinds(RELAY, kinds, tmp_path) == direct
+    if "terminal" in kinds[1:] and kinds[0] in ("terminal", "null"):
+        assert _try_kinds(INHERIT, kinds, tmp_path) == direct
 
 
 def test_a_full_device_says_so_to_the_child() -> None:
@@ -178,20 +165,10 @@ def test_a_gigabyte_passes_in_bounded_memory() -> None:
             assert piece[:16] == b"%015d\n" % (passed >> 16)
             passed += len(piece)
             if passed % (1 << 28) == 0:
-                largest = max([largest, *map(_resident_kib, family(process.pid))])
+                largest = max([largest, *(int(status(pid, "VmRSS")) for pid in group(process.pid))])
         assert process.wait(PATIENCE) == 0
     assert passed == chunks << 16
-    assert 0 < largest < 40_000
-
-
-def _resident_kib(pid: int) -> int:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
+    assert 0 < largest < 40_000  # KiB
 
 
 def test_a_reader_that_goes_ends_the_child_as_it_would_have() -> None:
@@ -205,7 +182,7 @@ def test_a_reader_that_goes_ends_the_child_as_it_would_have() -> None:
     assert assert_same(scenario) == (-13, b"y\n")
 
 
-def test_a_child_learns_that_its_reader_has_gone_at_its_very_next_write(tmp_path: Path) -> None:
+def test_a_child_learns_at_its_next_write_that_the_reader_left(tmp_path: Path) -> None:
     """Not one write later, when the relay had passed on a first one in vain."""
     wait = f"while [ ! -e '{tmp_path}/gone' ]; do :; done"
     script = f"echo first; {wait}; echo next; echo survived >'{tmp_path}/after'"
@@ -215,26 +192,18 @@ def test_a_child_learns_that_its_reader_has_gone_at_its_very_next_write(tmp_path
         with started([*way, *sh(script)], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             process.stdout.readline()
-            pipe = os.fstat(process.stdout.fileno()).st_ino
+            pipe = f"pipe:[{os.fstat(process.stdout.fileno()).st_ino}]"
             process.stdout.close()
-            wait_for(lambda: not way or not _holders(process.pid, pipe), "the relay to notice")
+            wait_until(lambda: not way or not is_open(pipe, process.pid), "the relay notices")
             (tmp_path / "gone").touch()
             return process.wait(PATIENCE), (tmp_path / "after").exists()
 
     assert_same(scenario)
 
 
-def _holders(group: int, pipe: int) -> list[int]:
-    """The processes of the group that have the pipe open."""
-    holders = []
-    for pid in family(group):
-        try:
-            files = [os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")]
-        except OSError:
-            continue
-        if f"pipe:[{pipe}]" in files:
-            holders.append(pid)
-    return holders
+def is_open(name: str, leader: int) -> bool:
+    """Whether a process of the group has it open."""
+    return any(name in descriptors(pid).values() for pid in group(leader))
 
 
 def test_a_writer_gets_sigpipe_when_the_child_closes_its_input() -> None:
@@ -274,7 +243,7 @@ def test_a_reader_of_one_stream_is_not_held_up_by_the_other() -> None:
         assert len(process.stdout.read()) == 1_000_000
 
 
-def test_a_grandchild_neither_holds_up_the_end_nor_loses_its_output(tmp_path: Path) -> None:
+def test_a_grandchild_holds_up_no_end_and_loses_no_output(tmp_path: Path) -> None:
     script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done; echo late)& echo now; exit 5"
 
     def scenario(way: list[str]) -> tuple[int, bytes]:
@@ -288,7 +257,7 @@ def test_a_grandchild_neither_holds_up_the_end_nor_loses_its_output(tmp_path: Pa
     assert assert_same(scenario) == (5, b"now\nlate\n")
 
 
-def test_a_grandchild_that_never_stops_writing_does_not_hold_up_the_end() -> None:
+def test_a_grandchild_that_writes_on_and_on_holds_up_no_end() -> None:
     with started([*RELAY, *sh("yes & echo $! >&2")], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         grandchild = int(process.stderr.readline())
@@ -296,10 +265,10 @@ def test_a_grandchild_that_never_stops_writing_does_not_hold_up_the_end() -> Non
             process.stdout.read(1 << 16)
         assert process.returncode == 0
         process.stdout.close()
-        wait_for(lambda: state(grandchild) in ("Z", ""), "the grandchild to die of SIGPIPE")
+        wait_until(lambda: has_ended(grandchild), "the grandchild dies of SIGPIPE")
 
 
-def test_a_callers_non_blocking_pipe_gets_everything_and_stays_non_blocking() -> None:
+def test_a_callers_non_blocking_pipe_gets_all_and_stays_as_it_is() -> None:
     def scenario(way: list[str]) -> tuple[bool, bytes]:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
@@ -349,7 +318,7 @@ def test_an_observer_that_fails_changes_nothing(fault: str, tmp_path: Path) -> N
     assert report.read_bytes() == b""
 
 
-def test_what_goes_on_meanwhile_is_done_before_the_end_and_its_faults_are_dropped(tmp_path: Path) -> None:
+def test_what_is_done_meanwhile_may_fail_and_is_done_by_the_end(tmp_path: Path) -> None:
     thought = tmp_path / "thought"
     assert outcome([*RELAY, "/bin/true"], env={"DRIVER_MEANWHILE": str(thought)}) == (0, b"", b"")
     assert thought.read_text() == "thought, ended"

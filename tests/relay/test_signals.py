@@ -16,60 +16,28 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
+from tests.support.processes import group, state
+from tests.support.waiting import wait_until
+
 from .harness import (
-    INHERIT,
     PATIENCE,
     RELAY,
+    THROUGH_US,
+    Log,
     assert_same,
     child,
-    family,
     held_up,
     outcome,
     pending,
     sh,
     started,
-    state,
     stop_signal,
-    wait_for,
 )
 
-CATCHABLE = [
-    "HUP",
-    "INT",
-    "QUIT",
-    "USR1",
-    "USR2",
-    "ALRM",
-    "TERM",
-    "CONT",
-    "WINCH",
-    "URG",
-    "IO",
-    "RTMIN",
-    "TSTP",
-]
-WAYS = pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+CATCHABLE = ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "CONT", "WINCH", "URG", "IO", "RTMIN", "TSTP"]
 
 
-class Log:
-    """What note_signals of child.py has noted."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        wait_for(lambda: path.exists() and self._lines(), "the child to be ready")
-        self.child = int(self._lines()[0].split()[1])
-
-    def _lines(self) -> list[str]:
-        return [line for line in self.path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-
-    def signals(self) -> list[str]:
-        return [line.strip() for line in self._lines()[1:]]
-
-    def wait_for(self, name: str, times: int = 1) -> None:
-        wait_for(lambda: self.signals().count(name) >= times, f"{times} x {name}, so far {self.signals()}")
-
-
-@WAYS
+@THROUGH_US
 @pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to-the-pid", "to-the-group"])
 def test_each_signal_arrives_once(way: list[str], send: Callable[[int, int], None], tmp_path: Path) -> None:
     names = ["SIG" + name for name in CATCHABLE]
@@ -87,7 +55,7 @@ def test_each_signal_arrives_once(way: list[str], send: Callable[[int, int], Non
         assert process.wait(PATIENCE) == 3
 
 
-@WAYS
+@THROUGH_US
 def test_many_signals_in_a_row_are_told_apart(way: list[str], tmp_path: Path) -> None:
     """Sent in turns to the process and to its group, without a pause: real-time signals, which queue."""
     alone, together = "SIGRTMIN", "SIGTERM"
@@ -101,7 +69,7 @@ def test_many_signals_in_a_row_are_told_apart(way: list[str], tmp_path: Path) ->
         assert sorted(log.signals()) == sorted([alone, together] * 30)
 
 
-@WAYS
+@THROUGH_US
 def test_a_signal_to_a_child_in_a_group_of_its_own_is_passed_on(way: list[str], tmp_path: Path) -> None:
     lead = "import os, sys; os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])"
     alone = [sys.executable, "-I", "-S", "-c", lead]
@@ -136,19 +104,15 @@ def test_signals_that_the_caller_ignores_stay_ignored() -> None:
 
 
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash"])
-def test_sigpipe_is_as_the_calling_shell_has_it(shell: str) -> None:
-    for trap in ("trap '' PIPE", "trap - PIPE", "trap 'echo lost' PIPE"):
-
-        def scenario(way: list[str], trap: str = trap) -> bytes:
-            return outcome([shell, "-c", f'{trap}; "$@"; true', "-", *way, "/bin/grep", "SigIgn", "/proc/self/status"])[
-                1
-            ]
-
-        ignored = int(assert_same(scenario).split()[1], 16) >> (signal.SIGPIPE - 1) & 1
-        assert ignored == (trap == "trap '' PIPE")
+@pytest.mark.parametrize(("trap", "ignored"), [("''", 1), ("-", 0), ("'echo lost'", 0)])
+def test_sigpipe_is_as_the_calling_shell_has_it(shell: str, trap: str, ignored: int) -> None:
+    script = f'trap {trap} PIPE; "$@"; true'
+    show = ["/bin/grep", "SigIgn", "/proc/self/status"]
+    shown = assert_same(lambda way: outcome([shell, "-c", script, "-", *way, *show])[1])
+    assert int(shown.split()[1], 16) >> (signal.SIGPIPE - 1) & 1 == ignored
 
 
-def test_a_caller_that_ignores_sigchld_still_learns_the_exit_code() -> None:
+def test_a_caller_that_ignores_sigchld_learns_the_exit_code() -> None:
     def scenario(way: list[str]) -> tuple[int, bytes]:
         command = [*way, *sh("grep SigIgn /proc/self/status; exit 42")]
         with started_ignoring_sigchld(command) as process:
@@ -177,8 +141,8 @@ def test_blocked_signals_stay_blocked() -> None:
     assert_same(scenario)
 
 
-@WAYS
-def test_a_child_that_stops_itself_stops_the_launcher_and_both_go_on_together(way: list[str]) -> None:
+@THROUGH_US
+def test_a_child_that_stops_stops_the_launcher_and_both_go_on(way: list[str]) -> None:
     script = "for name in TSTP STOP TTIN TTOU TSTP; do kill -$name $$; done; exit 7"
     with started(way + sh(script)) as process:
         for expected in (signal.SIGTSTP, signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP):
@@ -187,7 +151,7 @@ def test_a_child_that_stops_itself_stops_the_launcher_and_both_go_on_together(wa
         assert process.wait(PATIENCE) == 7
 
 
-@WAYS
+@THROUGH_US
 def test_stop_and_continue_of_the_launcher_alone_reach_the_child(way: list[str], tmp_path: Path) -> None:
     with started(way + child("note_signals", tmp_path / "log", "SIGCONT", "SIGUSR1")) as process:
         log = Log(tmp_path / "log")
@@ -202,7 +166,7 @@ def test_stop_and_continue_of_the_launcher_alone_reach_the_child(way: list[str],
         assert log.signals() == ["SIGCONT"] * 5 + ["SIGUSR1"]
 
 
-@WAYS
+@THROUGH_US
 def test_a_group_that_was_stopped_whole_goes_on_whole(way: list[str]) -> None:
     with started([*way, "/bin/cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None and process.stdout is not None
@@ -220,7 +184,7 @@ def test_a_group_that_was_stopped_whole_goes_on_whole(way: list[str]) -> None:
         assert process.wait(PATIENCE) == 0
 
 
-@WAYS
+@THROUGH_US
 def test_a_stop_right_after_a_continue_stops_the_child(way: list[str], tmp_path: Path) -> None:
     """As by Ctrl-Z right after fg: it takes back the SIGCONT of those who have not taken it yet."""
     with started(way + child("note_signals", tmp_path / "log", "SIGCONT")) as process:
@@ -228,7 +192,7 @@ def test_a_stop_right_after_a_continue_stops_the_child(way: list[str], tmp_path:
         with held_up(relay_process(process.pid, log.child)):
             send_to_both(process.pid, log, signal.SIGCONT)
             os.killpg(process.pid, signal.SIGTSTP)
-            wait_for(lambda: state(log.child) == "T", "the child to stop")
+            wait_until(lambda: state(log.child) == "T", "the child stops")
         assert stop_signal(process.pid) == signal.SIGTSTP
         assert state(log.child) == "T"
         os.killpg(process.pid, signal.SIGCONT)
@@ -238,9 +202,9 @@ def test_a_stop_right_after_a_continue_stops_the_child(way: list[str], tmp_path:
         assert log.signals() == ["SIGCONT"] * 2
 
 
-@WAYS
+@THROUGH_US
 @pytest.mark.parametrize("name", ["TSTP", "STOP"])
-def test_a_child_that_stops_itself_right_after_a_continue_stays_stopped(way: list[str], name: str) -> None:
+def test_a_child_that_stops_right_after_a_continue_stays_stopped(way: list[str], name: str) -> None:
     script = f"echo $$; kill -{name} $$; echo between; kill -{name} $$; exit 7"
     with started(way + sh(script), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -250,14 +214,14 @@ def test_a_child_that_stops_itself_right_after_a_continue_stays_stopped(way: lis
         with held_up(process.pid):
             os.killpg(process.pid, signal.SIGCONT)
             assert process.stdout.readline() == b"between\n"
-            wait_for(lambda: state(its_child) == "T", "the child to stop again")
+            wait_until(lambda: state(its_child) == "T", "the child stops again")
         assert stop_signal(process.pid) == number
         assert state(its_child) == "T"
         os.killpg(process.pid, signal.SIGCONT)
         assert process.wait(PATIENCE) == 7
 
 
-@WAYS
+@THROUGH_US
 def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_path: Path) -> None:
     with started(way + child("note_signals", tmp_path / "log", "SIGTSTP", "SIGCONT", "SIGUSR1")) as process:
         log = Log(tmp_path / "log")
@@ -270,8 +234,8 @@ def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_p
         assert log.signals() == ["SIGTSTP", "SIGCONT", "SIGUSR1"]
 
 
-@WAYS
-def test_two_signals_to_the_group_that_become_one_in_the_relay_process_are_two(way: list[str], tmp_path: Path) -> None:
+@THROUGH_US
+def test_two_signals_that_the_relay_process_gets_as_one_are_two(way: list[str], tmp_path: Path) -> None:
     """As by Ctrl-Z, and by an editor that then stops its group, on a machine that has much else to do."""
     with started(way + child("note_signals", tmp_path / "log", "SIGTERM", "SIGUSR1")) as process:
         log = Log(tmp_path / "log")
@@ -282,10 +246,10 @@ def test_two_signals_to_the_group_that_become_one_in_the_relay_process_are_two(w
             os.killpg(process.pid, signal.SIGTERM)
             log.wait_for("SIGTERM", 2)
             holding_the_launcher_up.enter_context(held_up(process.pid))
-        wait_for(lambda: not pending(relay) and state(relay) == "S", "the relay process to answer")
+        wait_until(lambda: not pending(relay) and state(relay) == "S", "the relay process answers")
         with held_up(relay):
             holding_the_launcher_up.close()
-            wait_for(lambda: signal.SIGTERM not in pending(process.pid), "the launcher to take the second")
+            wait_until(lambda: signal.SIGTERM not in pending(process.pid), "the launcher takes the second")
             time.sleep(0.05)  # longer than it takes a signal to reach all of a group
         process.send_signal(signal.SIGUSR1)
         log.wait_for("SIGUSR1")
@@ -296,11 +260,11 @@ def send_to_both(launcher: int, log: Log, number: signal.Signals) -> None:
     """Send a signal to the group, and wait until the child and the launcher have taken it, whatever others do."""
     os.killpg(launcher, number)
     log.wait_for(number.name)
-    wait_for(lambda: number not in pending(launcher), "the launcher to take it")
+    wait_until(lambda: number not in pending(launcher), "the launcher takes it")
 
 
 def relay_process(launcher: int, its_child: int) -> int:
-    (relay,) = wait_for(lambda: set(family(launcher)) - {launcher, its_child}, "the relay process")
+    (relay,) = wait_until(lambda: set(group(launcher)) - {launcher, its_child}, "the relay process is there")
     return relay
 
 
@@ -328,8 +292,10 @@ def test_while_unread_output_drains_a_signal_ends_the_launcher() -> None:
     """As it would have ended the child, which would still be writing."""
     script = "head -c 100000 /dev/zero"
     with started(RELAY + sh(script), stdout=subprocess.PIPE) as process:
-        wait_for(lambda: len(family(process.pid)) == 2, "the child to have ended")
-        while process.poll() is None:
+        wait_until(lambda: len(group(process.pid)) == 2, "the child has ended")
+
+        def terminate() -> int | None:
             process.terminate()
-            time.sleep(0.01)
-        assert process.returncode == -signal.SIGTERM
+            return process.poll()
+
+        assert wait_until(terminate, "the launcher has ended") == -signal.SIGTERM

@@ -21,20 +21,10 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from .harness import (
-    INHERIT,
-    PATIENCE,
-    RELAY,
-    Terminal,
-    assert_same,
-    child,
-    children,
-    family,
-    on_terminal,
-    sh,
-    state,
-    wait_for,
-)
+from tests.support.processes import children, group, has_ended, state
+from tests.support.waiting import wait_until
+
+from .harness import INHERIT, PATIENCE, RELAY, THROUGH_US, Log, Terminal, assert_same, child, on_terminal, sh
 
 WAYS = pytest.mark.parametrize("way", [[], INHERIT, RELAY], ids=["direct", "inherit", "relay"])
 
@@ -51,7 +41,8 @@ def python(script: str) -> list[str]:
     return [sys.executable, "-I", "-c", script]
 
 
-def test_settings_size_and_nature_are_the_terminals_on_each_descriptor() -> None:
+def test_each_descriptor_has_the_terminals_settings_and_size() -> None:
+    """And is a terminal: a program may ask any of the three."""
     script = "for n in 0 1 2; do stty -a <&$n; stty size <&$n; test -t $n; echo $?; done"
 
     def scenario(way: list[str]) -> tuple[int, bytes]:
@@ -129,16 +120,16 @@ def test_settings_that_the_child_leaves_behind_are_left_behind() -> None:
     assert assert_same(scenario)[0] == -signal.SIGKILL
 
 
-def test_a_launcher_that_is_killed_leaves_the_terminal_sane() -> None:
-    for way in (INHERIT, RELAY):
-        with Terminal() as terminal:
-            before = termios.tcgetattr(terminal.theirs)
-            process = on_terminal(way + sh("echo here; exec sleep 60"), terminal)
-            terminal.read_until(b"here")
-            process.kill()
-            process.wait(PATIENCE)
-            wait_for(lambda process=process: not family(process.pid), "all to be gone")  # type: ignore[misc]
-            assert termios.tcgetattr(terminal.theirs) == before
+@THROUGH_US
+def test_a_launcher_that_is_killed_leaves_the_terminal_sane(way: list[str]) -> None:
+    with Terminal() as terminal:
+        before = termios.tcgetattr(terminal.theirs)
+        process = on_terminal(way + sh("echo here; exec sleep 60"), terminal)
+        terminal.read_until(b"here")
+        process.kill()
+        process.wait(PATIENCE)
+        wait_until(lambda: not group(process.pid), "all are gone")
+        assert termios.tcgetattr(terminal.theirs) == before
 
 
 @pytest.mark.parametrize("key, number", [(b"\x03", signal.SIGINT), (b"\x1c", signal.SIGQUIT)])
@@ -146,23 +137,20 @@ def test_a_key_sends_each_process_one_signal(key: bytes, number: int, tmp_path: 
     name = signal.Signals(number).name
 
     def scenario(way: list[str]) -> tuple[int, list[str]]:
-        log = tmp_path / "log"
-        log.unlink(missing_ok=True)
+        (tmp_path / "log").unlink(missing_ok=True)
         with Terminal() as terminal:
-            process = on_terminal(way + child("note_signals", log, name, "SIGUSR1"), terminal)
-            wait_for(lambda: log.exists() and log.read_text().startswith("ready"), "the child")
+            process = on_terminal(way + child("note_signals", tmp_path / "log", name, "SIGUSR1"), terminal)
+            log = Log(tmp_path / "log")
             for times in (1, 2, 3):
                 terminal.type(key)
-                wait_for(lambda times=times: log.read_text().count(name) >= times, name)  # type: ignore[misc]
-            process.send_signal(signal.SIGUSR1)
-            wait_for(lambda: "SIGUSR1" in log.read_text(), "the fence")
-            process.send_signal(signal.SIGRTMAX)
-            return process.wait(PATIENCE), log.read_text().split()[2:]
+                log.wait_for(name, times)
+            return end_behind_a_fence(process, log)
 
     assert assert_same(scenario) == (3, [name] * 3 + ["SIGUSR1"])
 
 
-def test_after_a_resize_the_size_is_right_and_stays_right(tmp_path: Path) -> None:
+@THROUGH_US
+def test_after_a_resize_the_size_is_right_and_stays_right(way: list[str], tmp_path: Path) -> None:
     script = f"""if True:
         import os, signal, termios, fcntl
         signal.signal(signal.SIGWINCH, lambda *_: None)
@@ -175,34 +163,42 @@ def test_after_a_resize_the_size_is_right_and_stays_right(tmp_path: Path) -> Non
             with open({str(tmp_path / "sizes")!r}, "a") as file:
                 file.write("%d %d " % os.get_terminal_size(0) + "%d %d\\n" % os.get_terminal_size(1))
     """
-    for way in (INHERIT, RELAY):
-        with Terminal() as terminal:
-            (tmp_path / "sizes").write_text("")
-            process = on_terminal(way + python(script), terminal)
-            terminal.read_until(b"ready")
-            for columns in range(100, 110):
-                fcntl.ioctl(terminal.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-                last = f"{columns} 40 {columns} 40\n"
-                wait_for(lambda last=last: (tmp_path / "sizes").read_text().endswith(last), last)  # type: ignore[misc]
-            process.kill()
-            process.wait(PATIENCE)
+    sizes = tmp_path / "sizes"
+    sizes.touch()
+    with Terminal() as terminal:
+        process = on_terminal(way + python(script), terminal)
+        terminal.read_until(b"ready")
+
+        def resize_to(columns: int) -> None:
+            fcntl.ioctl(terminal.ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+            last = f"{columns} 40 {columns} 40\n"
+            wait_until(lambda: sizes.read_text().endswith(last), last)
+
+        for columns in range(100, 110):
+            resize_to(columns)
+        process.kill()
+        process.wait(PATIENCE)
 
 
 def test_a_terminal_that_is_hung_up_ends_the_child(tmp_path: Path) -> None:
     def scenario(way: list[str]) -> tuple[int, list[str]]:
-        log = tmp_path / "log"
-        log.unlink(missing_ok=True)
+        (tmp_path / "log").unlink(missing_ok=True)
         terminal = Terminal()
-        process = on_terminal(way + child("note_signals", log, "SIGHUP", "SIGUSR1"), terminal)
-        wait_for(lambda: log.exists() and log.read_text().startswith("ready"), "the child")
+        process = on_terminal(way + child("note_signals", tmp_path / "log", "SIGHUP", "SIGUSR1"), terminal)
+        log = Log(tmp_path / "log")
         terminal.__exit__()
-        wait_for(lambda: "SIGHUP" in log.read_text(), "SIGHUP")
-        process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: "SIGUSR1" in log.read_text(), "the fence")
-        process.send_signal(signal.SIGRTMAX)
-        return process.wait(PATIENCE), log.read_text().split()[2:]
+        log.wait_for("SIGHUP")
+        return end_behind_a_fence(process, log)
 
     assert assert_same(scenario) == (3, ["SIGHUP", "SIGUSR1"])
+
+
+def end_behind_a_fence(process: subprocess.Popen[bytes], log: Log) -> tuple[int, list[str]]:
+    """Send SIGUSR1, behind which no other comes any more, and end the child: how it ended, and all that it got."""
+    process.send_signal(signal.SIGUSR1)
+    log.wait_for("SIGUSR1")
+    process.send_signal(signal.SIGRTMAX)
+    return process.wait(PATIENCE), log.signals()
 
 
 def test_a_password_is_asked_for_without_echo() -> None:
@@ -212,7 +208,7 @@ def test_a_password_is_asked_for_without_echo() -> None:
         with Terminal() as terminal:
             process = on_terminal(way + python(script), terminal)
             terminal.read_until(b"Secret: ")
-            wait_for(lambda: not termios.tcgetattr(terminal.theirs)[3] & termios.ECHO, "no echo")
+            wait_until(lambda: not termios.tcgetattr(terminal.theirs)[3] & termios.ECHO, "there is no echo")
             terminal.type(b"xyzzy\n")
             terminal.read_until(b"got xyzzy\r\n")
             return process.wait(PATIENCE), terminal.text
@@ -245,7 +241,9 @@ def test_there_may_be_no_controlling_terminal_at_all() -> None:
     assert assert_same(scenario) == (0, b"none\r\nterminal\r\n")
 
 
-def test_tab_expansion_that_cannot_be_undone_is_left_to_the_terminal() -> None:
+def test_tab_expansion_is_left_to_the_terminal() -> None:
+    """What has been expanded cannot be undone any more."""
+
     def scenario(way: list[str]) -> tuple[int, bytes]:
         with Terminal() as terminal:
             settings = termios.tcgetattr(terminal.theirs)
@@ -355,7 +353,7 @@ def test_a_child_cleans_up_the_terminal_before_it_stops(way: list[str], tmp_path
             shell.sendline("fg")
             shell.expect_exact("back again")
             # Until a continued process has had a processor, Ctrl-Z stops it again at once: the shell is first then.
-            wait_for(lambda: [state(each) for each in children(its_id)] == ["S"], "what the shell waits for")
+            wait_until(lambda: [state(each) for each in children(its_id)] == ["S"], "its child has gone on")
         shell.sendline("end")
         shell.expect_exact(PROMPT)
 
@@ -421,7 +419,7 @@ def test_a_hang_up_of_the_shell_ends_the_run(way: list[str], tmp_path: Path) -> 
         shell.expect_exact("started")
         pid = int((tmp_path / "pid").read_text())
         shell.kill(signal.SIGHUP)
-        wait_for(lambda: state(pid) in ("", "Z"), "the child to end")
+        wait_until(lambda: has_ended(pid), "the child has ended")
 
 
 def test_the_real_spinner_turns_as_it_does_without_us() -> None:
@@ -447,7 +445,7 @@ def test_the_real_spinner_turns_as_it_does_without_us() -> None:
     assert status == 0 and b"\x1b[?25l" in text and b"done!" in text and b"[24, 80]" in text
 
 
-def test_a_terminal_hung_up_at_the_end_of_the_output_does_not_change_the_exit_code() -> None:
+def test_a_terminal_hung_up_at_the_end_keeps_the_exit_code() -> None:
     """The launcher is still at work when the output has ended; the child that it stands for is not."""
     with Terminal() as terminal:
         process = on_terminal(RELAY + sh("echo done; exit 7"), terminal, env={**os.environ, "DRIVER_OBSERVER": "slow"})

@@ -133,16 +133,14 @@ def test_the_tests_collector_keeps_requests_to_the_byte(collector: Collector, po
     assert (first.body, second.body) == (b"\x00\xff", b"")
 
 
-def test_the_tests_collector_answers_as_it_is_told_and_then_accepts(
-    collector: Collector, pool: urllib3.PoolManager
-) -> None:
+def test_the_tests_collector_answers_as_told_and_then_accepts(collector: Collector, pool: urllib3.PoolManager) -> None:
     collector.answers.append(Answer(503, b"busy", {"Retry-After": "120"}))
     answers = [pool.request("POST", collector.url, body=b"x") for _ in range(2)]
     assert [answer.status for answer in answers] == [503, 202]
     assert (answers[0].data, answers[0].headers["Retry-After"]) == (b"busy", "120")
 
 
-def test_the_tests_collector_can_break_a_connection_that_it_took_a_request_from(
+def test_the_tests_collector_can_take_a_request_and_hang_up(
     plain_collector: Collector,
 ) -> None:
     plain_collector.answers.append(Answer(reset=True))
@@ -159,7 +157,7 @@ def test_the_tests_collector_can_keep_a_client_waiting(collector: Collector, poo
     assert len(collector.requests) == 1
 
 
-def test_the_tests_collector_notes_a_client_that_does_not_trust_it(collector: Collector) -> None:
+def test_the_tests_collector_notes_a_client_without_trust_in_it(collector: Collector) -> None:
     with (
         urllib3.PoolManager(retries=False, timeout=10) as manager,
         pytest.raises(urllib3.exceptions.SSLError),

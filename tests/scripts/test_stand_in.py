@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.hashes import sha1
 from tests.support.homes import Home
 from tests.support.programs import Program
 from tests.support.recordings import Recording, recordings
@@ -29,13 +29,9 @@ def entries(payload: str) -> list[dict[str, object]]:
 
 
 def targets(payload: str) -> dict[str, str]:
-    """Each target's system by the SHA-1 sum of its host."""
+    """Each target's system by the SHA-1 hash of its host."""
     found = re.findall(r":name: :(\w+)\n(?:.*\n){2}.*:hostname_sha1: (\w+)", payload)
     return {sha1: system for system, sha1 in found}
-
-
-def sha1(host: str) -> str:
-    return hashlib.sha1(host.encode()).hexdigest()
 
 
 def without_values(payload: str) -> str:
@@ -63,7 +59,8 @@ def test_a_good_run_prints_nothing_on_a_pipe(chef_run: Program, home: Home) -> N
     assert (result.stdout, result.stderr, result.returncode) == (b"", b"", 0)
 
 
-def test_a_good_run_draws_a_spinner_on_a_terminal_and_leaves_the_cursor_shown(chef_run: Program, home: Home) -> None:
+def test_a_good_run_draws_a_spinner_and_leaves_the_cursor_shown(chef_run: Program, home: Home) -> None:
+    """On a terminal, and on no other output."""
     home.use()
     with chef_run.on_a_terminal("web01,db01", *RUN) as terminal:
         terminal.expect_exact(CURSOR_HIDDEN)
@@ -73,7 +70,7 @@ def test_a_good_run_draws_a_spinner_on_a_terminal_and_leaves_the_cursor_shown(ch
     assert terminal.exitstatus == 0
 
 
-def test_without_a_spinner_there_is_a_line_for_each_change_on_a_pipe_too(chef_run: Program, home: Home) -> None:
+def test_without_a_spinner_each_change_is_a_line_on_a_pipe_too(chef_run: Program, home: Home) -> None:
     home.use("[dev]\nspinner=false\n")
     lines = chef_run.run("web01", *RUN).stdout.decode().splitlines()
     assert lines[0] == "[ - ] ..."
@@ -93,9 +90,7 @@ def test_the_payload_of_a_run_replaces_the_earlier_one(chef_run: Program, home: 
 
 
 @pytest.mark.parametrize("opt_out", ["variable", "empty variable", "config"])
-def test_opted_out_it_leaves_no_payload_and_removes_the_earlier_one(
-    chef_run: Program, home: Home, opt_out: str
-) -> None:
+def test_opted_out_it_leaves_no_payload_and_removes_the_last(chef_run: Program, home: Home, opt_out: str) -> None:
     home.use("[telemetry]\nenabled=false\n" if opt_out == "config" else "")
     if opt_out != "config":
         home.env["CHEF_TELEMETRY_OPT_OUT"] = "1" if opt_out == "variable" else ""
@@ -116,7 +111,7 @@ def test_opted_out_it_leaves_no_payload_and_removes_the_earlier_one(
         ("broken1", "linux"),
     ],
 )
-def test_the_payload_names_the_system_of_a_target_that_was_reached(
+def test_the_payload_names_the_system_of_each_target_reached(
     chef_run: Program, home: Home, host: str, system: str
 ) -> None:
     home.use()
@@ -134,9 +129,10 @@ def test_the_payload_names_the_system_of_a_target_that_was_reached(
         ("unresolvable1", "A network error occurred:"),
     ],
 )
-def test_without_a_connection_it_prints_why_on_stdout_and_its_payload_has_no_target(
+def test_without_a_connection_it_says_why_and_has_no_target(
     chef_run: Program, home: Home, host: str, text: str
 ) -> None:
+    """On standard output; and there is no target in its payload."""
     home.use()
     result = chef_run.run(host, *RUN)
     assert (result.stderr, result.returncode) == (b"", 1)
@@ -162,7 +158,8 @@ def test_on_a_terminal_the_targets_row_says_why_it_failed(chef_run: Program, hom
     assert terminal.exitstatus == 1
 
 
-def test_failures_of_several_targets_go_to_a_file_by_host_name_alone(chef_run: Program, home: Home) -> None:
+def test_failures_of_several_targets_go_to_a_file_by_host_name(chef_run: Program, home: Home) -> None:
+    """Users, passwords, schemes and ports stay out of it."""
     home.use()
     result = chef_run.run("web01,ssh://bob:secret@freebsd1:2222,winrm://winbox,refused1", *RUN)
     assert result.returncode == 1
@@ -211,7 +208,7 @@ def test_targets_come_from_the_command_line_as_chef_run_reads_it(
         (["-c", "/nonexistent", "web01", *RUN], 0, "\nThe path '/nonexistent' is not a valid file"),
     ],
 )
-def test_command_lines_that_reach_no_target_end_with_chef_runs_code(
+def test_a_command_line_without_targets_ends_with_chef_runs_code(
     chef_run: Program, home: Home, arguments: list[str], code: int, text: str
 ) -> None:
     home.use()
@@ -220,13 +217,14 @@ def test_command_lines_that_reach_no_target_end_with_chef_runs_code(
     assert result.stdout.decode().startswith(text)
 
 
-def test_a_crash_leaves_no_payload_but_has_removed_the_earlier_one(chef_run: Program, home: Home) -> None:
+def test_a_crash_leaves_no_payload_and_removes_the_earlier_one(chef_run: Program, home: Home) -> None:
     home.use()
     assert chef_run.run("web[a:3]", *RUN).returncode == 128
     assert home.payloads() == []
 
 
-def test_a_config_that_does_not_parse_is_explained_and_touches_no_payload(chef_run: Program, home: Home) -> None:
+def test_a_config_that_does_not_parse_is_explained(chef_run: Program, home: Home) -> None:
+    """And touches no payload."""
     home.use("this is no setting\n")
     result = chef_run.run("web01", *RUN)
     assert result.stdout.startswith(b"\nError in configuration file.")
@@ -267,7 +265,7 @@ def test_a_signal_becomes_an_internal_error_and_exit_64(
     assert targets(payload.read_text()) == {sha1("web01"): "linux"}
 
 
-def test_a_signal_while_it_connects_leaves_a_payload_without_targets(chef_run: Program, home: Home) -> None:
+def test_a_signal_as_it_connects_leaves_a_payload_but_no_target(chef_run: Program, home: Home) -> None:
     home.use("[dev]\nspinner=false\n")
     code, _ = interrupt(chef_run.start("silent1", *RUN), b"Connecting as root...", signal.SIGTERM)
     assert code == 64

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from launcher.consent import notice
 from launcher.home import files
-from launcher.home import layout as launcher_home
+from launcher.home.layout import Home as Layout
 from launcher.reading.command_line import targets
 from launcher.record import session
 
 # Refused at once. A test that says nothing about an endpoint must not reach the real one.
-NOBODY = "http://127.0.0.1:1"
+NO_ENDPOINT = "http://127.0.0.1:1"
 
 
 class Home:
@@ -28,7 +30,7 @@ class Home:
             "PATH": "/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "TERM": "xterm",
-            "CHEF_TELEMETRY_ENDPOINT": NOBODY,
+            "CHEF_TELEMETRY_ENDPOINT": NO_ENDPOINT,
             "STAND_IN_SECONDS": "0",
         }
         self.workstation = path / ".chef-workstation"
@@ -36,6 +38,7 @@ class Home:
         self.installation_id = self.workstation / "installation_id"
         self.telemetry = self.workstation / "telemetry"
         self.logs = self.workstation / "logs"
+        self.layout = Layout(str(path))
 
     def use(self, config: str = "") -> None:
         """Leave it as an earlier chef-run did, that run's payload included."""
@@ -49,7 +52,7 @@ class Home:
         """Leave it as earlier runs did that connected to these hosts, one after the other: the sessions' ids."""
         if not self.telemetry.exists():
             self.use()
-            files.create(launcher_home.Home(str(self.path)).notice, notice.VERSION)
+            files.create(self.layout.notice, notice.VERSION)
         records = [
             session.build(
                 self.installation_id.read_text(),
@@ -64,14 +67,28 @@ class Home:
             files.create(str(path), session.to_bytes(record), modified=time.time() - age)
         return [record["id"] for record in records]
 
+    def postpone(self) -> None:
+        """Leave it as if a delivery had failed: the next attempt is in an hour."""
+        (self.telemetry / ".next-attempt").touch()
+        os.utime(self.telemetry / ".next-attempt", (time.time() + 3600,) * 2)
+
     def sessions(self) -> list[Path]:
         """The sessions waiting to be sent."""
         return sorted(self.telemetry.glob("session-*.json"))
+
+    def oldest_first(self) -> list[Path]:
+        """The same, in the order in which they were stored."""
+        return sorted(self.sessions(), key=lambda path: path.stat().st_mtime)
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """The receipts of the sessions that were sent, or put aside."""
+        path = self.telemetry / "receipts.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def payloads(self) -> list[Path]:
         """The payloads that chef-run left."""
         return sorted(self.telemetry.glob("telemetry-payload-*.yml"))
 
     def files(self) -> set[str]:
-        """Every file and folder in it, by its path from here; folders end with a slash."""
+        """Every file and directory in it, by its path from here; directories end with a slash."""
         return {os.path.relpath(path, self.path) + ("/" if path.is_dir() else "") for path in self.path.rglob("*")}

@@ -1,29 +1,80 @@
-"""The launcher's own processes, as the kernel lists them."""
+"""Processes, as the kernel shows them in /proc, the launcher's own among them."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-import launcher
 from launcher.home import lock
 from tests.support.homes import Home
+from tests.support.programs import INSTALLED, MAIN
 from tests.support.waiting import wait_until
+
+
+def shown(pid: int, name: str) -> str:
+    """A file of the process in /proc; empty if the process has ended, or is somebody else's."""
+    try:
+        return os.fsdecode(Path(f"/proc/{pid}/{name}").read_bytes())
+    except OSError:
+        return ""
+
+
+def pids() -> list[int]:
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
+
+
+def state(pid: int) -> str:
+    """Its state as ps shows it; "" if there is no such process."""
+    return "".join(_stat(pid)[:1])
+
+
+def has_ended(pid: int) -> bool:
+    """Whether at most its exit code is left, for its parent to ask for."""
+    return state(pid) in ("Z", "")
+
+
+def group(leader: int) -> list[int]:
+    """The processes of the group that this one leads, but for those that have ended."""
+    found = [(pid, _stat(pid)) for pid in pids()]
+    return [pid for pid, stat in found if stat and stat[0] != "Z" and int(stat[2]) == leader]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started, and not yet waited for."""
+    return [int(each) for each in shown(pid, f"task/{pid}/children").split()]
+
+
+def program_of(pid: int) -> str:
+    """The name of the program, as ps shows it."""
+    return shown(pid, "comm").strip()
+
+
+def status(pid: int, field: str) -> str:
+    """The first word of a field of /proc/PID/status; "0" where there is none."""
+    return next((line.split()[1] for line in shown(pid, "status").splitlines() if line.startswith(f"{field}:")), "0")
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    """What its descriptors stand for; nothing if one was closed while we looked."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return {int(number): os.readlink(f"{folder}/{number}") for number in os.listdir(folder)}
+    except OSError:
+        return {}
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent, group, and what follows them in /proc/PID/stat."""
+    return shown(pid, "stat").rpartition(")")[2].split()
 
 
 def senders(home: Home) -> list[int]:
     """The ids of the senders at work for this home."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:  # ended meanwhile, or somebody else's
-            continue
-        if b"send" in command and f"HOME={home.path}".encode() in environment:
-            found.append(int(folder.name))
-    return found
+    return [
+        pid
+        for pid in pids()
+        if "send" in shown(pid, "cmdline").split("\0") and f"HOME={home.path}" in shown(pid, "environ").split("\0")
+    ]
 
 
 def launchers(below: Path) -> list[int]:
@@ -31,18 +82,13 @@ def launchers(below: Path) -> list[int]:
 
     Theirs is a HOME somewhere `below`, or what pytest-xdist calls this process among those that run tests.
     """
-    here = [str(Path(sys.executable).with_name("chef-run-launcher")), str(Path(launcher.__file__).parent)]
+    here = [str(INSTALLED), str(MAIN.parent)]
     ours = [f"HOME={below}", f"PYTEST_XDIST_WORKER={os.environ.get('PYTEST_XDIST_WORKER')}"]
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_text(errors="replace")
-            environment = (folder / "environ").read_text(errors="replace")
-        except OSError:
-            continue
-        if any(path in command for path in here) and any(each in environment for each in ours):
-            found.append(int(folder.name))
-    return found
+    return [
+        pid
+        for pid in pids()
+        if any(path in shown(pid, "cmdline") for path in here) and any(each in shown(pid, "environ") for each in ours)
+    ]
 
 
 def wait_for_no_sender(home: Home) -> None:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
+import launcher
+from tests.support.mounts import run_with
+
 SECONDS = 30
+# The launcher as pip installs it, and what the packages start, as they start it.
+INSTALLED = Path(sys.executable).with_name("chef-run-launcher")
+MAIN = Path(launcher.__file__).with_name("__main__.py")
+ISOLATED = [sys.executable, "-I", "-S"]
 
 
 def python_with_pip() -> str:
@@ -81,3 +90,13 @@ class Launcher(Program):
     def exec(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """What the alias does for `chef-run ARGUMENTS`."""
         return self.run("exec", *arguments)
+
+    def status(self, mounts: str | None = None) -> dict[str, Any]:
+        """What `status --json` reports; with `mounts`, where these have been done."""
+        if mounts is None:
+            done = self.run("status", "--json")
+        else:
+            done = run_with(mounts, self.path, "status", "--json", env=self.env)
+        assert (done.returncode, done.stderr) == (0, b"")
+        report: dict[str, Any] = json.loads(done.stdout)
+        return report

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.homes import Home
 
-FOLDER = Path(__file__).parents[2].parent / "shared" / "transcripts"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+FOLDER = SHARED / "transcripts"
 WHY_SKIPPED = "no recordings of the real chef-run beside this repository (../shared/transcripts)"
 
 OPERATOR = "/home/operator"
@@ -75,3 +78,14 @@ def recordings() -> list[Recording]:
     """All of them, in the order of their names; none where they are not kept."""
     found = sorted(FOLDER.glob("*/*/meta.json"))
     return [Recording(path.parent, json.loads(path.read_text(encoding="utf-8"))) for path in found]
+
+
+def grammar_cases() -> list[Any]:
+    """Command lines, and what the real parser made of them; one skipped case where there are none."""
+    path = SHARED / "grammar.json"
+    if not path.is_file():
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {path.name} beside the repository"))]
+    return [
+        pytest.param(case, id=f"{number}: {' '.join(case['argv'])!r}"[:80])
+        for number, case in enumerate(json.loads(path.read_text()))
+    ]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Plays a recording of the real chef-run as if it were chef-run: its output, its files, its end.
 
-REPLAY names the recording's folder. The bytes are the recorded ones. A payload gets what makes it this run's:
+REPLAY names the recording's directory. The bytes are the recorded ones. A payload gets what makes it this run's:
 this HOME's installation id, the time of now, and durations shortened to the time that the replay took.
 """
 
@@ -58,7 +58,7 @@ def remove_payloads(folder: str) -> None:
 
 
 def leave(recording: str, home: str, path: str) -> None:
-    """Make a folder or a file that the real run made; its content where the recording has it."""
+    """Make a directory or a file that the real run made; its content where the recording has it."""
     target = os.path.join(home, path)
     if path.endswith("/"):
         return os.makedirs(target, exist_ok=True)

@@ -26,7 +26,7 @@ exec cat
 
 
 class Root:
-    """The layer: a folder in a mount namespace that a process holds open."""
+    """The layer: a directory in a mount namespace that a process holds open."""
 
     def __init__(self, folder: Path, holder: int) -> None:
         self._folder = folder
@@ -55,11 +55,11 @@ class Root:
         )
 
     def link(self, path: str) -> str | None:
-        """Where a symlink leads; None if there is none."""
+        """Where a symbolic link leads, if there is one."""
         return self.run("sh", "-c", 'readlink "$1" || true', "sh", path).stdout.strip() or None
 
     def changes(self) -> dict[str, str]:
-        """What differs from the machine beneath: kind, mode, owner, size and target of all but changed folders."""
+        """What differs from the machine beneath: kind, mode, owner, size and target of all but changed directories."""
         beneath = 'find "$1" -printf "%P\\t%y %m %U:%G %s %l\\n"'
         command = [*self._enter, "sh", "-c", beneath, "sh", str(self._folder / "upper")]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import socketserver
@@ -33,6 +34,11 @@ class Request:
         lines = self.head.decode("latin-1").split("\r\n")[1:-2]
         pairs = (line.split(":", 1) for line in lines)
         return {name.lower(): value.strip() for name, value in pairs}
+
+    @property
+    def session_id(self) -> str:
+        """The id of the session that it carries, in the format `chef`."""
+        return str(json.loads(self.body)["session_id"])
 
 
 @dataclass(frozen=True)

@@ -13,5 +13,5 @@ def wait_until(condition: Callable[[], T], what: str, seconds: float = 15) -> T:
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
+        time.sleep(0.005)
     return value
