@@ -132,7 +132,7 @@ def simulate(
             it.waiting -= sent
             it.failures = 0 if complete else 1 if sent else it.failures + 1
             it.not_before = 0 if complete else moment + delay(it.failures, chance.random(), asked_for)
-        if it.waiting < spool.MOST:
+        if it.waiting < spool.MAX_WAITING:
             it.waiting += 1
         else:
             lost += 1

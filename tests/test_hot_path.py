@@ -28,7 +28,7 @@ OPTED_OUT = {
 }
 OURS = {
     *OPTED_OUT,
-    *(f"launcher.consent.{name}" for name in ("config", "toml", "notice")),
+    *(f"launcher.consent.{name}" for name in ("config", "policy", "profile", "toml", "notice")),
     *("launcher.home", "launcher.home.files", "launcher.home.layout"),
     *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "follower")),
     *(f"launcher.relay.{name}" for name in ("relay_process", "routes", "serving", "watcher")),

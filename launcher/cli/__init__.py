@@ -1,4 +1,4 @@
-"""The management commands, `chef-run-launcher COMMAND`: one file each, put together in `app`.
+"""The management commands, `chef-run-launcher COMMAND`: one file each, registered in `app`.
 
-They show and change what the other rooms know; none of the other rooms knows them.
+They show and change what the other rooms know. No other room imports them.
 """

@@ -1,9 +1,11 @@
 """`doctor`: what stands in the way of running chef-run, of recording, and of delivery; and what to do about it."""
 
+import base64
 import http.client
 import os
 import shlex
 import shutil
+import ssl
 import sys
 from collections.abc import Iterator
 from typing import Annotated, NamedTuple, Optional
@@ -15,23 +17,22 @@ from launcher import PACKAGE, real
 from launcher.cli.output import console, facts, print_json
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation
-from launcher.delivery import proxy, trust
+from launcher.delivery import endpoint, proxy, trust
 from launcher.delivery.endpoint import Endpoint
-from launcher.delivery.plan import plan
 from launcher.home import files
 from launcher.home.layout import Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
-SECONDS = 5  # that a step of the connection may take
+TIMEOUT = 5  # seconds, for each step of the connection
 
 
 class Finding(NamedTuple):
-    """What was looked at, how it is, and that in words: of a problem, with what to do."""
+    """What was examined, its state, and a message, which for a problem says what to do."""
 
     what: str
     state: str
-    says: str
+    message: str
 
 
 def doctor(
@@ -46,9 +47,9 @@ def doctor(
     """
     findings = list(_examine(Situation(os.environ), network))
     if as_json:
-        print_json([finding._asdict() for finding in findings])
+        print_json([{"what": each.what, "state": each.state, "says": each.message} for each in findings])
     else:
-        console.print(facts((f"{finding.state:8}{finding.what}", finding.says) for finding in findings))
+        console.print(facts((f"{finding.state:8}{finding.what}", finding.message) for finding in findings))
     if any(finding.state == PROBLEM for finding in findings):
         raise typer.Exit(1)
 
@@ -60,14 +61,14 @@ def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     yield _telemetry(situation)
     yield from _configs(situation)
     yield from _folder(situation)
-    _, destination, _ = plan(situation)
+    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     if destination is None:
         yield Finding("endpoint", NOTE, "none in this distribution: nothing is ever sent")
     elif destination.problem:
         yield Finding("endpoint", PROBLEM, f"refused: {destination.problem}; {destination.named_by} names it")
     else:
         yield Finding("endpoint", OK, f"{destination.url}, by {destination.named_by}")
-        yield from _way(destination, network)
+        yield from _connection(destination, network)
 
 
 def _in_front(situation: Situation) -> Finding:
@@ -91,7 +92,7 @@ def _in_front(situation: Situation) -> Finding:
 def _mentions_us(path: str) -> bool:
     """Whether a shell's start-up file has an alias, or has us make one. (fish: `… shell-init fish | source`.)"""
     try:
-        text = files.read(path, config.LIMIT, follow=True).decode("utf-8", "replace")
+        text = files.read(path, config.MAX_CONFIG_SIZE, follow=True).decode("utf-8", "replace")
     except OSError:
         return False
     lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]
@@ -109,7 +110,7 @@ def _chef_run(situation: Situation) -> Finding:
 
 
 def _speed() -> Iterator[Finding]:
-    """What a run cannot mend itself: it writes no bytecode."""
+    """Whether there is bytecode, which a run never writes."""
     compiled = config.__spec__.cached if config.__spec__ else None
     if compiled and not os.path.exists(compiled):
         remedy = shlex.join([sys.executable, "-I", "-S", "-m", "compileall", "-q", os.path.dirname(PACKAGE)])
@@ -120,7 +121,7 @@ def _telemetry(situation: Situation) -> Finding:
     reason = situation.decision.reason
     if reason is None:
         return Finding("telemetry", OK, "on")
-    return Finding("telemetry", NOTE, f"off: {reason.name}: {reason.says}")
+    return Finding("telemetry", NOTE, f"off: {reason.name}: {reason.message}")
 
 
 def _configs(situation: Situation) -> Iterator[Finding]:
@@ -139,37 +140,37 @@ def _folder(situation: Situation) -> Iterator[Finding]:
         yield Finding("folder", PROBLEM, f"{situation.home_problem}: nothing is recorded there")
         return
     yield from list(_ownership(home)) or [
-        Finding("folder", OK, home.folder if os.path.exists(home.folder) else f"{home.folder}: not made yet")
+        Finding("folder", OK, home.directory if os.path.exists(home.directory) else f"{home.directory}: not made yet")
     ]
 
 
 if sys.platform != "win32":
 
     def _ownership(home: Home) -> Iterator[Finding]:
-        """What of ours belongs to somebody else, and which folders others may write to."""
-        strangers: list[str] = []
-        for folder in (home.folder, home.telemetry, home.rejected):
+        """Files that belong to another user, and directories that others may write to."""
+        foreign: list[str] = []
+        for directory in (home.directory, home.telemetry, home.rejected):
             try:
-                paths = [folder, *sorted(os.path.join(folder, name) for name in os.listdir(folder))]
+                paths = [directory, *sorted(os.path.join(directory, name) for name in os.listdir(directory))]
             except OSError:
                 continue
-            strangers += [path for path in paths if os.lstat(path).st_uid != os.geteuid()]
-            if os.lstat(folder).st_mode & 0o022:
-                yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {folder}")
-        if strangers:
-            remedy = f"sudo chown -R {os.geteuid()} {home.folder}"
-            says = f"{strangers[0]}, say, belongs to another user (after sudo?): {remedy}"
-            yield Finding("folder", PROBLEM, says)
+            foreign += [path for path in paths if os.lstat(path).st_uid != os.geteuid()]
+            if os.lstat(directory).st_mode & 0o022:
+                yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {directory}")
+        if foreign:
+            remedy = f"sudo chown -R {os.geteuid()} {home.directory}"
+            message = f"{foreign[0]}, say, belongs to another user (after sudo?): {remedy}"
+            yield Finding("folder", PROBLEM, message)
 
 else:
 
     def _ownership(home: Home) -> Iterator[Finding]:
-        """Nothing: Windows has other ways to say who may do what."""
+        """Does nothing: Windows has permissions of another kind."""
         yield from ()
 
 
-def _way(destination: Endpoint, network: bool) -> Iterator[Finding]:
-    """The way to the endpoint: the proxy, the authorities, and the handshake if the network may be used."""
+def _connection(destination: Endpoint, network: bool) -> Iterator[Finding]:
+    """What a connection to the endpoint takes: the proxy, the certificate authorities, and the network if allowed."""
     by, usable = None, True
     try:
         by = proxy.choose(destination.url)
@@ -179,45 +180,55 @@ def _way(destination: Endpoint, network: bool) -> Iterator[Finding]:
         yield Finding("proxy", PROBLEM, f"{problem}: correct it, or nothing is sent")
     try:
         trust.context(destination)
-        yield Finding(
-            "authorities", OK, f"those of {destination.ca_file or os.environ.get('SSL_CERT_FILE') or 'this machine'}"
-        )
+        named = destination.ca_file or os.environ.get("SSL_CERT_FILE") or "this machine"
+        yield Finding("authorities", OK, f"those of {named}")
     except trust.Unusable as problem:
         usable = False
         yield Finding("authorities", PROBLEM, f"{problem}: correct it, or nothing is sent")
     if network and by and by.url.startswith("https:"):
         yield Finding("network", NOTE, "not looked at through a proxy that is itself reached by TLS; `flush` tells")
     elif network and usable:
-        met = _handshake(destination, by)
-        yield Finding("network", PROBLEM if met else OK, met or "the endpoint can be reached")
+        yield _network(destination, by)
 
 
-def _handshake(destination: Endpoint, by: Optional[proxy.Proxy]) -> Optional[str]:
-    """Connect to the endpoint, and hang up: what went wrong, if something did."""
-    import base64
-    import ssl
+def _network(destination: Endpoint, by: Optional[proxy.Proxy]) -> Finding:
+    try:
+        _handshake(destination, by)
+    except ssl.SSLCertVerificationError as error:
+        message = f"the certificate is not one that this machine trusts ({error.verify_message})"
+    except OSError as error:
+        message = f"it cannot be reached ({proxy.refusal(error) or error.strerror or 'no answer in time'})"
+    except (http.client.HTTPException, UnicodeError):
+        message = "it cannot be reached: its name is none, or the proxy does not speak HTTP"
+    else:
+        return Finding("network", OK, "the endpoint can be reached")
+    return Finding("network", PROBLEM, message)
 
-    parts = urlsplit(destination.url)
-    host, port = parts.hostname or "", parts.port
-    first = urlsplit(by.url) if by else parts
-    at, at_port = first.hostname or "", first.port
-    if parts.scheme == "https":
+
+def _handshake(destination: Endpoint, by: Optional[proxy.Proxy]) -> None:
+    """Connect to the endpoint, and hang up. Raises OSError, HTTPException, UnicodeError."""
+    host, port = _address(by.url if by else destination.url)
+    if destination.url.startswith("https:"):
+        context = trust.context(destination)
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-            at, at_port, timeout=SECONDS, context=trust.context(destination)
+            host, port, timeout=TIMEOUT, context=context
         )
         if by:
-            credentials = base64.b64encode(by.user.encode("latin-1")).decode()
-            connection.set_tunnel(host, port or 443, {"Proxy-Authorization": f"Basic {credentials}"} if by.user else {})
+            connection.set_tunnel(*_address(destination.url), _credentials(by))
     else:
-        connection = http.client.HTTPConnection(at, at_port, timeout=SECONDS)
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.connect()
-    except ssl.SSLCertVerificationError as error:
-        return f"the certificate is not one that this machine trusts ({error.verify_message})"
-    except OSError as error:
-        return f"it cannot be reached ({proxy.refusal(error) or error.strerror or 'no answer in time'})"
-    except (http.client.HTTPException, UnicodeError):
-        return "it cannot be reached: its name is none, or the proxy does not speak HTTP"
     finally:
         connection.close()
-    return None
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or endpoint.DEFAULT_PORTS[parts.scheme]
+
+
+def _credentials(by: proxy.Proxy) -> dict[str, str]:
+    if by.user is None:
+        return {}
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(by.user.encode("latin-1")).decode()}

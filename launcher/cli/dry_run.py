@@ -6,21 +6,24 @@ import os
 from typing import Optional
 
 from launcher.cli.output import console, facts, moment, plain, print_json
-from launcher.cli.show import requests, waiting
+from launcher.cli.show import Requests, requests, waiting
 from launcher.cli.status import chef_run, source_rows, sources
 from launcher.consent.situation import Situation
 from launcher.delivery import schedule
-from launcher.delivery.plan import plan
+from launcher.delivery.plan import NothingMaySend, plan
 from launcher.record import host_os, hosts_key, installation_id, session, targets
 from launcher.record.session import Session
 
 
-def dry_run(words: list[str], as_json: bool = False) -> None:
-    """Print what `chef-run WORDS` would do: the decision, the program, the record, the requests."""
-    situation = Situation(os.environ, words)
+def dry_run(arguments: list[str], as_json: bool = False) -> None:
+    """Print what `chef-run ARGUMENTS` would do: the decision, the program, the record, the requests."""
+    situation = Situation(os.environ, arguments)
     record = _session(situation) if situation.decision.on else None
-    reason = _nothing_goes_out(situation)
-    out = None if reason else requests(situation, waiting(situation.home))
+    out, reason = None, None
+    try:
+        out = _requests(situation)
+    except NothingMaySend as error:
+        reason = str(error)
     if as_json:
         decision = situation.decision
         print_json(
@@ -75,14 +78,16 @@ def _session(situation: Situation) -> Session:
     return record
 
 
-def _nothing_goes_out(situation: Situation) -> Optional[str]:
-    """Why this run would send nothing; None if it would send something."""
-    home, _, reason = plan(situation)
-    if reason or home is None:
-        return reason
-    if not waiting(home):
-        return "no session of an earlier run waits"
-    failure = schedule.last_failure(home)
-    if failure and not schedule.is_due(home):
-        return f"the last delivery failed ({failure.says}); the next attempt is not before {moment(failure.not_before)}"
-    return None
+def _requests(situation: Situation) -> Requests:
+    """The requests that this run would send. Raises NothingMaySend."""
+    route = plan(situation)
+    sessions = waiting(route.home)
+    if not sessions:
+        raise NothingMaySend("no session of an earlier run waits")
+    failure = schedule.last_failure(route.home)
+    if failure and not schedule.is_due(route.home):
+        next_attempt = moment(failure.not_before)
+        raise NothingMaySend(
+            f"the last delivery failed ({failure.message}); the next attempt is not before {next_attempt}"
+        )
+    return requests(route.endpoint, sessions, route.hosts, hosts_key.read(route.home))

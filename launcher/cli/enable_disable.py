@@ -30,11 +30,11 @@ def disable() -> None:
 def enable() -> None:
     """Enable telemetry again, where config.toml disables it. Whatever else turns it off still does."""
     home = _set(enabled=True)
-    says = "Telemetry is enabled in" if os.path.exists(home.config) else "Nothing disables telemetry in"
-    console.print(f"{says} {plain(home.config)}.")
+    state = "Telemetry is enabled in" if os.path.exists(home.config) else "Nothing disables telemetry in"
+    console.print(f"{state} {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
     if reason:
-        console.print(f"It stays off all the same: {plain(reason.name)}: {plain(reason.says)}.")
+        console.print(f"It stays off all the same: {plain(reason.name)}: {plain(reason.message)}.")
 
 
 def _set(enabled: bool) -> Home:

@@ -23,11 +23,11 @@ def explain_hash(
         raise typer.Exit(1)
     situation = Situation(os.environ)
     hosts = situation.decision.hosts
-    sums = _sums(targets, hosts.level, situation.home)
+    hashes = _hashes(targets, hosts.level, situation.home)
     if as_json:
-        print_json({"hosts": hosts.level, "hostname_sha256": sums})
+        print_json({"hosts": hosts.level, "hostname_sha256": hashes})
         return
-    for each in sums:
+    for each in hashes:
         console.out(each, highlight=False)
     if hosts.level == "sha256":
         console.print(
@@ -38,7 +38,7 @@ def explain_hash(
         )
     elif hosts.level == "salted":
         console.print(
-            ("\nThat is" if sums else "There is no key yet: the next run makes it. What is recorded then is")
+            ("\nThat is" if hashes else "There is no key yet: the next run makes it. What is recorded then is")
             + " the SHA-256 sum of a random key that stays here\n"
             "and of the name's own sum. Who has not the key cannot guess."
         )
@@ -48,9 +48,9 @@ def explain_hash(
         console.print(f'It is so because of hosts = "{hosts.level}" in {plain(hosts.where)}.', soft_wrap=True)
 
 
-def _sums(targets: list[command_line.Target], hosts: str, home: Optional[Home]) -> list[str]:
-    """What is recorded of these targets; nothing where that is so, or where there is no key yet."""
+def _hashes(targets: list[command_line.Target], hosts: str, home: Optional[Home]) -> list[str]:
+    """The hashes that are recorded of these targets; an empty list if none are, or if there is no key yet."""
     key = hosts_key.read(home) if home else None
     if hosts in ("count", "off") or (hosts == "salted" and key is None):
         return []
-    return [session.sum_of(target, hosts, key or b"") for target in targets]
+    return [session.hash_of(target, hosts, key or b"") for target in targets]

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 def flush() -> None:
     """Send all waiting sessions now, without waiting for the next run or the next attempt."""
-    from launcher.delivery import (
-        attempt,  # with the HTTP library, which opens a socket as it is imported: no other command may
-    )
+    # Not at the top: the HTTP library opens a socket when it is imported, which no other command may.
+    from launcher.delivery import attempt
 
     try:
-        done = attempt.flush(os.environ, _tell)
+        done = attempt.flush(os.environ, _print_outcome)
     except OSError as error:
         errors.print(f"chef-run-launcher: stopped: its own files cannot be written ({error.strerror})")
         raise typer.Exit(1) from None
@@ -34,8 +33,8 @@ def flush() -> None:
         raise typer.Exit(1)
 
 
-def _tell(session_id: str, outcome: Outcome) -> None:
+def _print_outcome(session_id: str, outcome: Outcome) -> None:
     try:
-        console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.says)})", soft_wrap=True)
+        console.print(f"{session_id}  {outcome.result.value} ({plain(outcome.message)})", soft_wrap=True)
     except (OSError, SystemExit):
-        pass  # nobody can read it: no reason to stop sending
+        pass  # that nobody can read it is no reason to stop sending

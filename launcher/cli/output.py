@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-# What an encoding has no letters for is shown in another form, instead of ending the command.
+# Characters that the encoding of the output lacks are escaped, instead of ending the command with an error.
 for _stream in (sys.stdout, sys.stderr):
     if isinstance(_stream, io.TextIOWrapper):
         _stream.reconfigure(errors="backslashreplace")
@@ -27,7 +27,7 @@ def print_json(value: object) -> None:
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:
-    """A table of two columns, what and how it is, without lines."""
+    """A table of two columns without lines: what, and how it is."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -37,12 +37,12 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def plain(text: str) -> str:
-    """`text` as it is: no markup in it, and its bytes that are no UTF-8 (in a path, say) in a form that prints."""
+    """`text` to be printed as it is: markup in it, and bytes that are not UTF-8 (of a path, say), are escaped."""
     return escape(text.encode("utf-8", "backslashreplace").decode())
 
 
 def moment(seconds: float) -> str:
-    """A moment (seconds since the epoch) in local time."""
+    """A time (seconds since the epoch) in local time, to the minute."""
     return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
 
 

@@ -34,7 +34,7 @@ def purge(
     if reset_id:
         hosts_key.forget(home)
         console.print(f"The installation id is now {installation_id.reset(home)}.")
-    left = spool.left(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
+    left = spool.remaining(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
     if left:
         errors.print(f"chef-run-launcher: not deleted: {plain(left[0])} cannot be removed; see `doctor`")
         raise typer.Exit(1)
@@ -49,7 +49,7 @@ def _what(home: Home, reset_id: bool) -> str:
 
 
 def _ask(what: str) -> None:
-    """Ends the command unless a person agrees."""
+    """Ask for confirmation. Ends the command without it."""
     if not sys.stdin or not sys.stdin.isatty():
         errors.print("chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes")
         raise typer.Exit(1)

@@ -14,8 +14,8 @@ from launcher import PACKAGE
 
 MAIN = os.path.join(PACKAGE, "__main__.py")
 
-# In the place of an alias zsh completes what it stands for: a command line of Python's. Of those, ours are given to
-# what completes chef-run; it is looked up when it is needed, so that it may be defined later than this.
+# zsh expands the alias before it completes, and so completes a command line of Python. If it is ours, the words that
+# follow are completed as chef-run's. Its completion is looked up then, and so may be defined after this.
 ZSH_COMPLETION = """\
 if (( ${+functions[compdef]} )); then
   _chef_run_launcher() {
@@ -32,7 +32,7 @@ fi"""
 
 def show(shell: str) -> None:
     """Print the text for this shell, one of SHELLS."""
-    sys.stdout.buffer.write(os.fsencode(script(shell) + "\n"))  # a path may be no text
+    sys.stdout.buffer.write(os.fsencode(script(shell) + "\n"))  # a path may hold bytes that are not UTF-8
     sys.stdout.flush()
 
 
@@ -42,7 +42,7 @@ def script(shell: str) -> str:
 
 
 def _start() -> list[str]:
-    """How a wrapped run is started fastest, and without regard to the user's Python settings."""
+    """The fastest start of a wrapped run, isolated from the user's Python settings."""
     return [sys.executable, "-I", "-S", MAIN, "exec"]
 
 
@@ -51,9 +51,9 @@ def _bash(start: list[str]) -> str:
 
 
 def _zsh(start: list[str]) -> str:
-    # Twice: zsh compares the word as it stands in the alias.
-    words = {"python": shlex.quote(shlex.quote(start[0])), "main": shlex.quote(MAIN)}
-    return f"{_bash(start)}\n{ZSH_COMPLETION % words}"
+    # Quoted twice: zsh compares the word as it is written in the alias.
+    names = {"python": shlex.quote(shlex.quote(start[0])), "main": shlex.quote(MAIN)}
+    return f"{_bash(start)}\n{ZSH_COMPLETION % names}"
 
 
 def _fish(start: list[str]) -> str:

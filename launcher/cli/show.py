@@ -10,8 +10,9 @@ from rich.tree import Tree
 
 from launcher.cli.output import console, count, errors, moment, plain, print_json
 from launcher.consent.situation import Situation
-from launcher.delivery import encode, endpoint
-from launcher.delivery.plan import as_sent, utc_day
+from launcher.delivery import encode
+from launcher.delivery.endpoint import Endpoint
+from launcher.delivery.plan import NothingMaySend, as_sent, usable_endpoint, utc_day
 from launcher.home import spool
 from launcher.home.layout import Home
 from launcher.record import hosts_key, session
@@ -34,29 +35,31 @@ def show(
 ) -> None:
     """Show the sessions that wait to be sent: all that is kept of earlier runs."""
     situation = Situation(os.environ)
-    sessions = waiting(situation.home, wanted or "")
+    home = situation.home
+    sessions = waiting(home, wanted or "") if home else []
+    key = hosts_key.read(home) if home else None
     if wanted and not sessions:
         errors.print(f"chef-run-launcher: no waiting session begins with {plain(repr(wanted))}; `show` lists them")
         raise typer.Exit(1)
-    if wire and as_json:
-        print_json(requests(situation, sessions).as_json())
-    elif wire:
-        requests(situation, sessions).print()
+    if wire:
+        _print_requests(situation, sessions, key, as_json)
     elif as_json:
         print_json([each.record for each in sessions])
     elif wanted:
         for each in sessions:
-            console.print(_tree(each, situation.home))
+            console.print(_tree(each, key))
+    elif home and sessions:
+        _list(home, sessions)
     else:
-        _list(situation.home, sessions)
+        console.print("No session waits to be sent.")
 
 
-def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
-    """The waiting sessions whose id begins so, oldest first; files that hold none are passed over."""
+def waiting(home: Home, beginning: str = "") -> list[Stored]:
+    """The waiting sessions whose id begins so, oldest first; files that hold none are skipped."""
     sessions = []
-    for stored, path in spool.oldest_first(home) if home else []:
+    for stored, path in spool.oldest_first(home):
         try:
-            record = spool.read(path)
+            record = session.read(path)
         except (OSError, session.InvalidSession):
             continue
         if record["id"].startswith(beginning.lower()):
@@ -67,11 +70,11 @@ def waiting(home: Optional[Home], beginning: str = "") -> list[Stored]:
 class Requests(NamedTuple):
     """The requests that would carry sessions now, and where to."""
 
-    destination: endpoint.Endpoint
+    destination: Endpoint
     requests: list[encode.Request]
 
     def as_json(self) -> list[dict[str, Any]]:
-        """All of them, as programs read it."""
+        """All of them, for programs."""
         return [
             {
                 "method": "POST",
@@ -84,7 +87,7 @@ class Requests(NamedTuple):
         ]
 
     def print(self) -> None:
-        """Print them byte for byte, each with its URL and the digest that its receipts will have."""
+        """Print them byte for byte, each with its URL and the hash that its receipts will have."""
         for request in self.requests:
             console.out(f"To {self.destination.url}{request.path}\n", highlight=False)
             text = encode.as_http(request, self.destination.url).decode().replace("\r\n", "\n")
@@ -92,29 +95,31 @@ class Requests(NamedTuple):
             console.out(f"\nSHA-256 of the body: {_sha256(request)}\n", highlight=False)
 
 
-def requests(situation: Situation, sessions: list[Stored]) -> Requests:
-    """The requests that would carry these sessions now. Ends the command if there is no endpoint for them."""
-    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
-    if destination is None or destination.problem:
-        errors.print("chef-run-launcher: there is no endpoint that it could be sent to; see `status`")
-        raise typer.Exit(1)
-    if destination.format not in encode.FORMATS:
-        errors.print(f"chef-run-launcher: the format {destination.format!r} is not known; see `flush`", markup=False)
-        raise typer.Exit(1)
-    home, level = situation.home, situation.decision.hosts.level
-    records = [as_sent(each.record, home, level) for each in sessions] if home else []
+def requests(destination: Endpoint, sessions: list[Stored], hosts: str, key: Optional[bytes]) -> Requests:
+    """The requests that would carry these sessions now, with no more of the hosts than the level `hosts` allows."""
+    records = [as_sent(each.record, hosts, key) for each in sessions]
     batches = encode.batches(records, destination.format, lambda record: record)
     return Requests(destination, [encode.encode(batch, destination.format, utc_day()) for batch in batches])
+
+
+def _print_requests(situation: Situation, sessions: list[Stored], key: Optional[bytes], as_json: bool) -> None:
+    try:
+        destination = usable_endpoint(situation)
+    except NothingMaySend as error:
+        errors.print(f"chef-run-launcher: {plain(str(error))}")
+        raise typer.Exit(1) from None
+    found = requests(destination, sessions, situation.decision.hosts.level, key)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        found.print()
 
 
 def _sha256(request: encode.Request) -> str:
     return hashlib.sha256(request.body).hexdigest()
 
 
-def _list(home: Optional[Home], sessions: list[Stored]) -> None:
-    if not sessions:
-        console.print("No session waits to be sent.")
-        return
+def _list(home: Home, sessions: list[Stored]) -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("id", "stored", "host", "targets"):
         table.add_column(heading)
@@ -122,7 +127,7 @@ def _list(home: Optional[Home], sessions: list[Stored]) -> None:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)
     console.print(
-        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry if home else '')}.\n"
+        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry)}.\n"
         "`show ID` explains one. You may remove any of the files."
     )
 
@@ -136,10 +141,10 @@ def _targets(record: Session) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
 
 
-def _tree(each: Stored, home: Optional[Home]) -> Tree:
+def _tree(each: Stored, key: Optional[bytes]) -> Tree:
     record = each.record
     meaning = "the SHA-256 sum of a hostname you connected to"
-    if home and session.is_salted(record, hosts_key.read(home)):
+    if session.is_salted(record, key):
         meaning += ", and of a key that stays here"
     tree = Tree(f"[bold]session[/], stored {moment(each.stored)}")
     _leaf(tree, "id", record["id"], "a random number, so that a session that arrives twice counts once")

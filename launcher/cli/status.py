@@ -18,12 +18,6 @@ from launcher.home.layout import Home
 from launcher.record import installation_id, session
 
 RECEIPTS_SHOWN = 3
-HOSTS_MEAN = {
-    "sha256": "the SHA-256 sum of each name is recorded",
-    "salted": "a sum of each name and a random key that stays here is recorded",
-    "count": "how many there are is recorded, and no sums of their names",
-    "off": "nothing is recorded",
-}
 
 
 def status(
@@ -38,14 +32,14 @@ def status(
 
 
 def examine(situation: Situation) -> dict[str, Any]:
-    """All that `status` knows, as JSON has it; times are seconds since the epoch."""
+    """All that `status` shows, as printed in JSON; times are in seconds since the epoch."""
     decision = situation.decision
     destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     return {
         "version": __version__,
         "distribution": situation.profile.name,
         "on": decision.on,
-        "reason": f"{decision.reason.name}: {decision.reason.says}" if decision.reason else None,
+        "reason": f"{decision.reason.name}: {decision.reason.message}" if decision.reason else None,
         "sources": sources(decision),
         "hosts": {"level": decision.hosts.level, "where": decision.hosts.where},
         "chef_run": chef_run(situation),
@@ -55,9 +49,9 @@ def examine(situation: Situation) -> dict[str, Any]:
 
 
 def sources(decision: Decision) -> list[dict[str, Any]]:
-    """Everything that was asked, and what it said."""
+    """Every source of the decision, as printed in JSON."""
     return [
-        {"name": source.name, "off": source.off, "says": source.says, "where": source.where}
+        {"name": source.name, "off": source.off, "says": source.message, "where": source.where}
         for source in decision.sources
     ]
 
@@ -87,7 +81,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "dropped": spool.dropped(home),
         "rejected": len(spool.rejected(home)),
         "sending": lock.is_held(home.lock),
-        "last_failure": failure and {"attempts": failure.attempts, "says": failure.says},
+        "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
@@ -95,16 +89,16 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
 
 def _is_full(home: Home) -> bool:
     """Whether the disk has no room for a session."""
-    folder = next((path for path in (home.telemetry, home.folder) if os.path.isdir(path)), home.path)
+    nearest = next((path for path in (home.telemetry, home.directory) if os.path.isdir(path)), home.path)
     try:
-        return shutil.disk_usage(folder).free < session.LIMIT
+        return shutil.disk_usage(nearest).free < spool.MAX_SESSION_SIZE
     except OSError:
         return False
 
 
 def _is_unreadable(path: str) -> bool:
     try:
-        spool.read(path)
+        session.read(path)
     except (OSError, session.InvalidSession):
         return True
     return False
@@ -129,20 +123,25 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """What was asked, with a mark at each that says off."""
+    """The sources, each that turns telemetry off with a mark."""
     rows = []
     for source in sources:
         path = source["where"].rpartition(":")[0] if source["where"][-1:].isdigit() else source["where"]
-        # The path goes where lines may be folded.
-        name, says = source["name"], source["says"]
+        # The path is moved to the column in which lines are folded.
+        name, message = source["name"], source["says"]
         if name.endswith(f" {path}"):
-            name, says = name.removesuffix(f" {path}"), f"{says} ({source['where']})"
-        rows.append((("* " if source["off"] else "  ") + name, says))
+            name, message = name.removesuffix(f" {path}"), f"{message} ({source['where']})"
+        rows.append((("* " if source["off"] else "  ") + name, message))
     return rows
 
 
 def _hosts(hosts: dict[str, Any]) -> str:
-    meaning = HOSTS_MEAN[hosts["level"]]
+    meaning = {
+        "sha256": "the SHA-256 sum of each name is recorded",
+        "salted": "a sum of each name and a random key that stays here is recorded",
+        "count": "how many there are is recorded, and no sums of their names",
+        "off": "nothing is recorded",
+    }[hosts["level"]]
     return f"{meaning} ({hosts['where']})" if hosts["where"] else meaning
 
 

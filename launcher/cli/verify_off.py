@@ -14,7 +14,7 @@ from launcher.cli.status import chef_run
 from launcher.consent.decision import DRY_RUN, OPT_OUT
 from launcher.consent.situation import Situation
 
-SECONDS = 30  # that a run may take to become chef-run
+TIMEOUT = 30  # seconds until a run must have become chef-run
 
 
 def verify_off(
@@ -54,7 +54,7 @@ def verify_off(
 
 
 def _watch() -> list[tuple[str, str]]:
-    """What a watched run has reported: what it did, and to what."""
+    """What a watched run has reported: each event, and its subject."""
     variables = {**os.environ, OPT_OUT: ""}
     variables.pop(DRY_RUN, None)
     try:
@@ -64,11 +64,11 @@ def _watch() -> list[tuple[str, str]]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {SECONDS} s")
+        errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {TIMEOUT} s")
         raise typer.Exit(1) from None
     return [_parsed(line) for line in done.stdout.splitlines()]
 

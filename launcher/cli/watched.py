@@ -1,8 +1,8 @@
 """A wrapped run under Python's audit hooks (PEP 578), up to the moment at which it becomes chef-run.
 
-Started by `verify-off` as `python -I -S watched.py WORDS…`. Prints a line of JSON for each thing that a run with
-telemetry off must not do, and one for the program that it becomes; and ends there, so that chef-run is not run. A run
-itself never prints anything.
+Started by `verify-off` as `python -I -S watched.py ARGUMENTS…`. Prints a line of JSON for each thing that a run with
+telemetry off must not do, and one for the program that it becomes. It ends there, so that chef-run is not run. The
+launcher itself prints nothing in a run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BECAME = "became"
 
-# What touches the network, the disk or another process. Reading is no offence: a run must read what turns it off.
+# Events of the network, the disk or other processes. Reading is allowed: a run must read what turns telemetry off.
 _NETWORK = ("socket.", "ssl.", "http.", "urllib.", "ftplib.", "smtplib.")
 _PROCESSES = (
     "subprocess.",
@@ -48,13 +48,13 @@ _WRITES = (
     "sqlite3.",
     "tempfile.",
 )
-# What these do is not all audited: to load them is to be able to.
+# Not all that these modules can do is audited, so that none of them may be loaded.
 _MODULES = {"_ctypes", "_posixsubprocess", "_socket", "_sqlite3", "ctypes", "socket", "sqlite3", "subprocess"}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 def main() -> None:
-    """Run the words that are left of the command line."""
+    """Run the launcher with the arguments of this process."""
     start = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "__main__.py")
     sys.argv[:] = [start, *sys.argv[1:]]
 

@@ -1,7 +1,7 @@
-"""May this run be recorded? The one place that knows every opt-out.
+"""Whether a run may be recorded. Every opt-out is known here, and nowhere else.
 
-Pure: facts in, a decision with its reasons out. Any source that says off wins, and nothing turns an off into an on.
-The rules are those of the published privacy page (P7, P8, P12) and of the launcher's contract.
+Pure: facts in, a decision with its reasons out. If any source turns telemetry off, it is off. The rules are those of
+the published privacy page (P7, P8, P12) and of the launcher's contract.
 """
 
 from __future__ import annotations
@@ -17,25 +17,24 @@ DO_NOT_TRACK = "DO_NOT_TRACK"
 DEPTH = "CHEF_RUN_LAUNCHER_DEPTH"
 DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
 
-
-# How much of the hosts is recorded, from all that the privacy page names to nothing.
+# How much of the hosts is recorded: from all that the privacy page names to nothing.
 HOSTS = ("sha256", "salted", "count", "off")
 
 
 class Source:
-    """One thing that was asked: what it is, whether it says off, what it says in words, and where that stands."""
+    """One source of the decision: its name, whether it turns telemetry off, a message, and where that is set."""
 
-    __slots__ = ("name", "off", "says", "where")
+    __slots__ = ("message", "name", "off", "where")
 
-    def __init__(self, name: str, off: bool, says: str, where: str) -> None:
+    def __init__(self, name: str, off: bool, message: str, where: str) -> None:
         self.name = name
         self.off = off
-        self.says = says
+        self.message = message
         self.where = where
 
 
 class Hosts:
-    """How much of the hosts is recorded: a level of HOSTS, and where it is set (None: nowhere, it is the first)."""
+    """How much of the hosts is recorded: one of HOSTS, and where it is set (None for the default, the first)."""
 
     __slots__ = ("level", "where")
 
@@ -45,7 +44,7 @@ class Hosts:
 
 
 class Decision:
-    """Whether telemetry is on, how much of the hosts it records, what was asked, and whether an off is for good."""
+    """Whether telemetry is on and why, how much of the hosts it records, and whether stored sessions are dropped."""
 
     __slots__ = ("drops_stored", "hosts", "sources")
 
@@ -56,7 +55,7 @@ class Decision:
 
     @property
     def reason(self) -> Source | None:
-        """The first source that says off; None if telemetry is on."""
+        """The first source that turns telemetry off; None if it is on."""
         return next((source for source in self.sources if source.off), None)
 
     @property
@@ -86,14 +85,14 @@ def decide(
     return Decision(
         this_run + for_good + others,
         _tightest([(policy, ""), *((each, "telemetry") for each in [policy, *configs])]),
-        # An opt-out for this run touches nothing, also where telemetry is disabled besides.
+        # With an opt-out for this run nothing is touched, even if telemetry is disabled for good as well.
         drops_stored=not any(source.off for source in this_run)
         and (_says_false(policy, at_the_top=True) or (config is not None and _says_false(config, at_the_top=False))),
     )
 
 
 def is_off_by_environment(variables: Mapping[str, str]) -> bool:
-    """Whether the environment alone says that this run is off: then no file need be read to know it."""
+    """Whether the environment alone turns telemetry off for this run, so that no file has to be read."""
     return any(source.off for source in _environment(variables))
 
 
@@ -123,8 +122,8 @@ def _home(problem: str | None) -> Source:
     return _variable("HOME", problem is not None, problem or "usable")
 
 
-def _variable(name: str, off: bool, says: str) -> Source:
-    return Source(name, off, says, where=f"environment variable {name}")
+def _variable(name: str, off: bool, message: str) -> Source:
+    return Source(name, off, message, where=f"environment variable {name}")
 
 
 def _policy(policy: Config) -> Source:
@@ -142,43 +141,45 @@ def _config(config: Config) -> Source:
 
 
 def _file(name: str, config: Config, at_the_top: bool) -> Source:
-    if config.problem:  # what cannot be read may well say that telemetry is off
+    if config.problem:  # a file that cannot be read may well turn telemetry off
         return Source(name, True, config.problem, config.path)
     return _disabled(name, config, at_the_top) or Source(name, False, "does not disable telemetry", config.path)
 
 
 def _disabled(name: str, config: Config, at_the_top: bool) -> Source | None:
-    """What disables telemetry in a file, if anything does. Whatever stands there and is not `true` counts as off."""
+    """What disables telemetry in a file, None if nothing does. Any value but `true` counts as off."""
     telemetry = config.tables.get("telemetry", {})
     if not isinstance(telemetry, dict):
         return Source(name, True, "telemetry is not a table", config.where("", "telemetry"))
     for section, table in (("telemetry", telemetry), ("", config.tables)):
         for key in ("enabled", "enable") if section or at_the_top else ():
             if key in table and table[key] is not True:
-                says = f"{'[telemetry] ' if section else ''}{key} is {'false' if table[key] is False else 'not true'}"
-                return Source(name, True, says, config.where(section, key))
+                message = (
+                    f"{'[telemetry] ' if section else ''}{key} is {'false' if table[key] is False else 'not true'}"
+                )
+                return Source(name, True, message, config.where(section, key))
     return None
 
 
 def _says_false(config: Config, at_the_top: bool) -> bool:
-    """Whether telemetry is disabled for good, in so many words."""
+    """Whether a file says `false` itself, which disables telemetry for good. Other values count as off only."""
     telemetry = config.tables.get("telemetry")
     candidates = [telemetry if isinstance(telemetry, dict) else {}, *([config.tables] if at_the_top else [])]
     return any(table.get(key) is False for table in candidates for key in ("enabled", "enable"))
 
 
 def _endpoint(has_endpoint: bool) -> Source:
-    says = "known" if has_endpoint else "none in this distribution"
-    return Source("endpoint", not has_endpoint, says, where="distribution profile")
+    message = "known" if has_endpoint else "none in this distribution"
+    return Source("endpoint", not has_endpoint, message, where="distribution profile")
 
 
 def _tightest(places: Sequence[tuple[Config, str]]) -> Hosts:
-    """The tightest level that any of these files asks for in this table ("": at its top)."""
+    """The tightest level that any of these files asks for; with each, the table in which it does ("" for the top)."""
     level, where = 0, None
     for config, section in places:
         asked = config.get(section, "hosts") if section else config.tables.get("hosts")
         if asked is not None:
-            # What is not understood may be meant to be as tight as can be.
+            # An unknown level may be meant to be the tightest.
             tightness = HOSTS.index(asked) if asked in HOSTS else len(HOSTS) - 1
             if where is None or tightness > level:
                 level, where = tightness, config.where(section, "hosts")

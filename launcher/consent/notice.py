@@ -1,4 +1,4 @@
-"""The notice that runs are recorded: shown once, on the standard error of the first run that is."""
+"""The notice that runs are recorded: shown once, on the standard error of the first run that is recorded."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from launcher.home import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from launcher.consent.config import Profile
+    from launcher.consent.profile import Profile
     from launcher.home.layout import Home
 
-VERSION = b"1\n"  # of what is recorded: a new one shows the notice again, and nothing is sent before
+VERSION = b"1\n"  # of what is recorded; with a new version the notice is shown again before anything is sent
 
 
 def is_current(home: Home) -> bool:
@@ -23,15 +23,18 @@ def is_current(home: Home) -> bool:
 
 
 def claim(home: Home) -> bool:
-    """Take it upon this process to show the notice. Of many at once, one gets it; none if that cannot be kept."""
-    from launcher.home import lock  # not at the top: every run asks whether the notice has been shown, and one shows it
+    """Whether this process is the one to show the notice. Of concurrent processes, one is; it is noted on disk.
+
+    If it cannot be noted, no process shows the notice, and nothing is sent.
+    """
+    from launcher.home import lock  # not at the top: every run calls `is_current`, and only one gets here
 
     try:
-        held = lock.take(home.lock)
+        lock_fd = lock.take(home.lock)
     except OSError:
         return False
-    if held is None:
-        return False  # one that is at it, or a delivery: then the next run shows it
+    if lock_fd is None:
+        return False  # another process shows it, or delivers: then the next run shows it
     try:
         if is_current(home):
             return False
@@ -39,13 +42,13 @@ def claim(home: Home) -> bool:
     except OSError:
         return False
     finally:
-        os.close(held)
+        os.close(lock_fd)
     return True
 
 
 def text(profile: Profile) -> str:
-    """What the notice says, in lines of at most 79 columns."""
-    # Behind a spinner the cursor may stand anywhere in its line, hence the first newline.
+    """The text of the notice, in lines of at most 79 columns."""
+    # It begins with a newline, as a spinner may have left the cursor anywhere in its line.
     return f"""
 {profile.name} keeps a small record of each run of chef-run, and sends it
 with the next: a random id of this installation, this machine's operating

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from functools import cached_property as once
 
-    from launcher.consent.config import Config, Profile
+    from launcher.consent.config import Config
     from launcher.consent.decision import Decision
+    from launcher.consent.profile import Profile
     from launcher.home.layout import Home
 else:
 
@@ -62,16 +63,16 @@ class Situation:
     @once
     def policy(self) -> Config:
         """The system policy."""
-        from launcher.consent import config
+        from launcher.consent import policy
 
-        return config.load_policy()
+        return policy.load()
 
     @once
     def profile(self) -> Profile:
         """The distribution. Raises if its file is broken: only we can have done that."""
-        from launcher.consent import config
+        from launcher.consent import profile
 
-        return config.load_profile()
+        return profile.load()
 
     @once
     def decision(self) -> Decision:

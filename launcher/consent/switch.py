@@ -1,7 +1,7 @@
 """Turning telemetry off and on for good: the one thing that the launcher writes into config.toml.
 
-The file is chef-run's, and other programs' too. Nothing in it changes but `enabled` under [telemetry]: comments, order,
-line ends and unknown keys stay as they are, byte for byte.
+chef-run and other programs use the file too. Only `enabled` under [telemetry] changes: comments, order, line ends and
+unknown keys stay as they are, byte for byte.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from launcher.home.layout import Home
 
 
 class Unchangeable(Exception):
-    """config.toml cannot be changed. The text says why, and quotes nothing of it: config files hold secrets."""
+    """config.toml cannot be changed. The text says why, and quotes nothing of the file, which may hold secrets."""
 
 
 def set_enabled(home: Home, enabled: bool) -> bool:
-    """Have [telemetry] enabled say so; False if the file does not have to be changed for that.
+    """Set [telemetry] enabled; False if the file did not have to be changed.
 
-    Both spellings, `enabled` and `enable`, are set where they stand. All of the file is replaced at once, its mode
-    and owner kept; a symlink is written through. Raises Unchangeable, OSError.
+    Both spellings, `enabled` and `enable`, are set if they are there. The file is replaced as a whole, and keeps its
+    mode and owner; if it is a symlink, the file that it leads to is. Raises Unchangeable, OSError.
     """
     path = os.path.realpath(home.config)
     while True:
         before = _status(path)
         try:
-            old = files.read(path, config.LIMIT) if before else b""
-        except files.NotARegularFile as error:
+            old = files.read(path, config.MAX_CONFIG_SIZE) if before else b""
+        except (files.NotARegularFile, files.TooLarge) as error:
             raise Unchangeable(error.strerror) from None
         new = _with_enabled(old, enabled)
         if new == old:
             return False
-        if _replaced(home, path, before, new):
+        if _replace(home, path, before, new):
             return True
 
 
-def _replaced(home: Home, path: str, before: os.stat_result | None, new: bytes) -> bool:
-    """Put the new content in the place of what was there; False if another program has written there meanwhile."""
-    files.make_folder(home.folder)
+def _replace(home: Home, path: str, before: os.stat_result | None, new: bytes) -> bool:
+    """Replace the file by the new content; False if another program has written it meanwhile."""
+    files.make_directory(home.directory)
     temporary = files.temporary_name(path)
-    # Durable, and before the last look: the disk may take its time, and people take it that what is off stays off.
+    # On disk, so that what is off stays off after a power cut; and before the check, since that may take its time.
     files.create(temporary, new, durable=True)
     try:
         if before:
             os.chmod(temporary, stat.S_IMODE(before.st_mode))
-            _give(temporary, before)
+            _set_owner(temporary, before)
         if _version(_status(path)) != _version(before):
             return False
         os.replace(temporary, path)
@@ -74,15 +74,15 @@ def _version(status: os.stat_result | None) -> tuple[int, ...] | None:
 
 if sys.platform == "win32":
 
-    def _give(path: str, owner: os.stat_result) -> None:
-        """Nothing: it belongs to who made it."""
+    def _set_owner(path: str, like: os.stat_result) -> None:
+        """Does nothing: a file belongs to whoever creates it."""
 
 else:
 
-    def _give(path: str, owner: os.stat_result) -> None:
-        """Have it belong to whom the old one belonged. Raises Unchangeable."""
+    def _set_owner(path: str, like: os.stat_result) -> None:
+        """Give the file the owner and group of another. Raises Unchangeable."""
         try:
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(path, like.st_uid, like.st_gid)
         except PermissionError:
             raise Unchangeable("it belongs to another user") from None
 
@@ -98,7 +98,7 @@ def _with_enabled(old: bytes, enabled: bool) -> bytes:
     telemetry = document.get("telemetry")
     if telemetry is None:
         if enabled:
-            return old  # nothing there disables it
+            return old  # nothing disables it
         document["telemetry"] = tomlkit.table()
         telemetry = document["telemetry"]
     if not isinstance(telemetry, MutableMapping):
@@ -111,15 +111,15 @@ def _with_enabled(old: bytes, enabled: bool) -> bytes:
     new = tomlkit.dumps(document).encode()
     if old.count(b"\n") == old.count(b"\r\n") > 0:
         new = new.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    _make_sure(new, old, enabled)
+    _check_meaning(new, old, enabled)
     return new
 
 
-def _make_sure(new: bytes, old: bytes, enabled: bool) -> None:
-    """What is about to be written must mean what is meant, to the reader that decides, and nothing else."""
-    said, before = toml.parse(new), toml.parse(old)
-    telemetry, rest = said.pop("telemetry", {}), before.pop("telemetry", {})
+def _check_meaning(new: bytes, old: bytes, enabled: bool) -> None:
+    """Make sure that, as the decision reads it, only the switch has changed. Raises Unchangeable."""
+    after, before = toml.parse(new), toml.parse(old)
+    telemetry, old_telemetry = after.pop("telemetry", {}), before.pop("telemetry", {})
     switches = {key: telemetry.pop(key, enabled) for key in ("enabled", "enable")}
-    kept = {key: value for key, value in rest.items() if key not in switches}
-    if set(switches.values()) != {enabled} or telemetry != kept or said != before:
+    kept = {key: value for key, value in old_telemetry.items() if key not in switches}
+    if set(switches.values()) != {enabled} or telemetry != kept or after != before:
         raise Unchangeable("it would come to mean something else; please edit it by hand")

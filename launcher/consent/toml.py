@@ -1,8 +1,8 @@
-"""Reading TOML: at once where a file is plain, with the TOML library where it is not.
+"""Reading TOML: simple files with a parser of our own, all others with the TOML library.
 
-A wrapped run reads up to three small TOML files before chef-run starts, and the import of the library alone takes
-longer than starting the interpreter. Nearly all of those files are a few `key = value` lines, which `plain` reads
-itself. It gives up at anything else, so that what is valid TOML, and what not, is the library's word alone.
+A wrapped run reads up to three small TOML files before chef-run starts, and importing the library alone takes longer
+than starting the interpreter. Nearly all of these files are a few `key = value` lines, which `plain` parses. It gives
+up on anything else, so that the library alone decides what is valid TOML and what is not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TOMLError(ValueError):
-    """Not TOML. The message tells where, and quotes nothing of the text: config files hold secrets."""
+    """Not TOML. The message says where, and quotes nothing of the text, which may hold secrets."""
 
 
 def parse(data: bytes) -> Table:
@@ -29,7 +29,7 @@ def parse(data: bytes) -> Table:
 
 
 def line_of(text: str, table: str, key: str) -> int | None:
-    """The line on which `key` of [table] stands, counted from 1; None where that is not plain to see. For people."""
+    """The number of the line that sets `key` in [table] (from 1); None if it is not found. A hint for people only."""
     if '"""' in text or "'''" in text:
         return None
     current = ""
@@ -48,7 +48,7 @@ def line_of(text: str, table: str, key: str) -> int | None:
 
 
 def plain(text: str) -> Table | None:
-    """The document, if every line is blank, a comment, a one-word [table] or `bare-key = simple value`; else None."""
+    """The document if each line is blank, a comment, a one-word [table] or `bare-key = simple value`; or else None."""
     document: Table = {}
     table = document
     for line in text.replace("\r\n", "\n").split("\n"):
@@ -72,7 +72,7 @@ def plain(text: str) -> Table | None:
 
 
 def _value(text: str) -> Any:
-    """A simple value with perhaps a comment behind it; None for everything else (TOML itself has no null)."""
+    """A simple value, perhaps followed by a comment; None for anything else (TOML has no null)."""
     if text[:1] == "[":
         return _strings(text)
     if text[:1] in ('"', "'"):
@@ -131,7 +131,7 @@ def _with_the_library(text: str) -> Table:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        # The library's messages may quote a key or a character; the place at the end of them does not.
+        # The library's messages may quote a key or a character; the place with which they end does not.
         place = str(error).rpartition("(")[2].rstrip(")")
         raise TOMLError(f"not valid TOML, {place}") from None
     except RecursionError:

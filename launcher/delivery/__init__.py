@@ -1,4 +1,4 @@
 """Sending what waits: where to, as which bytes, when, and what an answer means.
 
-One place makes bytes, `encode`; the detached sender and `flush` both deliver by `attempt`.
+`encode` alone makes the bytes; the detached sender and the command `flush` both send by `attempt`.
 """

@@ -1,6 +1,6 @@
-"""Sending what waits: the sessions of earlier runs, oldest first, each removed only once it was acknowledged.
+"""Sending what waits: the sessions of earlier runs, oldest first, each removed only once it is acknowledged.
 
-The detached sender and `chef-run-launcher flush` do the same thing here; they differ in who watches.
+The detached sender calls `deliver`, `chef-run-launcher flush` calls `flush`; they do the same.
 """
 
 from __future__ import annotations
@@ -9,97 +9,113 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from launcher.consent.situation import Situation
 from launcher.delivery import encode, receipts, schedule, transport
 from launcher.delivery.encode import Request
-from launcher.delivery.endpoint import Endpoint
-from launcher.delivery.plan import as_sent, plan, utc_day
-from launcher.delivery.transport import Outcome, Result
+from launcher.delivery.plan import NothingMaySend, Route, as_sent, plan, utc_day
+from launcher.delivery.transport import Connection, Outcome, Result
 from launcher.home import files, lock, spool
 from launcher.home.layout import Home
-from launcher.record import session
+from launcher.record import hosts_key, session
 from launcher.record.session import Session
 
-SHORTEST = 1.0  # seconds; with less time left, no request is begun
+MIN_REQUEST_TIME = 1.0  # seconds; with less time left, no request is started
+
+Listener = Callable[[str, Outcome], None]  # is called for each session of a request, with its id and the outcome
 
 
 class Delivery(NamedTuple):
-    """What became of the waiting sessions; `problem` says why some were not sent (None if none is left)."""
+    """What became of the waiting sessions; `problem` says why some were not sent (None if no session is left)."""
 
     sent: int = 0
     rejected: int = 0
     problem: str | None = None
 
 
-Listener = Callable[[str, Outcome], None]  # hears of a session, by its id, and how it fared
+class Stopped(Exception):
+    """No more can be sent now, for the reason in `message`; the server may have asked to wait `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
 
 
-def flush(variables: Mapping[str, str], tell: Listener) -> Delivery:
-    """Send all that waits, now; `tell` hears how each session fared.
+def flush(variables: Mapping[str, str], on_result: Listener) -> Delivery:
+    """Send all that waits, now.
 
-    Raises OSError as soon as something cannot be written: nothing could then be kept from being sent again.
+    Raises OSError as soon as something cannot be written: whatever was sent after that would be sent again.
     """
-    situation = Situation(variables)
-    home, destination, problem = plan(situation)
-    if problem or home is None or destination is None:
-        return Delivery(problem=problem)
+    try:
+        route = plan(Situation(variables))
+    except NothingMaySend as error:
+        return Delivery(problem=str(error))
+    home = route.home
     if not spool.any_waiting(home):
         return Delivery()
-    held = lock.take(home.lock)
-    if held is None:
+    lock_fd = lock.take(home.lock)
+    if lock_fd is None:
         return Delivery(problem="another sender is at work")
     try:
         schedule.begin(home)
-        return _deliver(home, destination, variables, held, time.time(), math.inf, tell)
+        return _deliver(route, lock_fd, on_result=on_result)
     finally:
-        os.close(held)
+        os.close(lock_fd)
 
 
-def deliver(variables: Mapping[str, str], held: int, *, stored_before: float, until: float) -> None:
-    """Send what was stored before that moment (seconds since the epoch), until it is `until` by the monotonic clock.
+def deliver(variables: Mapping[str, str], lock_fd: int, *, stored_before: float, until: float) -> None:
+    """Be the sender: send what was stored before that time (seconds since the epoch).
 
-    What the sender does, for which an attempt has begun, and which has the lock by the descriptor `held`. How it ends
-    is kept in the schedule.
+    The caller holds the lock by `lock_fd`, and has begun the attempt; how it ends is kept in the schedule. No request
+    goes on after `until`, by the monotonic clock.
     """
     situation = Situation(variables)
-    home, destination, problem = plan(situation)
+    home = situation.home
     if home is None:
-        return
+        return  # nothing can be stored
     try:
-        if problem or destination is None:
-            schedule.fail(home, problem or "there is no endpoint")
-        else:
-            _deliver(home, destination, variables, held, stored_before, until, lambda session_id, outcome: None)
+        _deliver(plan(situation), lock_fd, stored_before=stored_before, until=until)
+    except NothingMaySend as error:
+        schedule.fail(home, str(error))
     except OSError as error:
         schedule.fail(home, f"its own files cannot be written ({error.strerror})")
 
 
 def _deliver(
-    home: Home,
-    destination: Endpoint,
-    variables: Mapping[str, str],
-    held: int,
-    stored_before: float,
-    until: float,
-    tell: Listener,
+    route: Route,
+    lock_fd: int,
+    *,
+    stored_before: float = math.inf,
+    until: float = math.inf,
+    on_result: Listener = lambda session_id, outcome: None,
 ) -> Delivery:
+    home = route.home
     receipts.make_ready(home)
     spool.tidy(home)
+    waiting = _stored_before(stored_before, home)
+    problem = None
+    with transport.connect(route.endpoint) as connection:
+        attempt = _Attempt(route, connection, lock_fd, until, on_result)
+        try:
+            attempt.send_all(waiting)
+        except Stopped as stopped:
+            progress = attempt.sent + attempt.rejected > 0
+            schedule.fail(home, stopped.message, retry_after=stopped.retry_after, progress=progress)
+            problem = stopped.message
+        else:
+            schedule.clear(home)
+    return Delivery(attempt.sent, attempt.rejected, problem)
+
+
+def _stored_before(moment: float, home: Home) -> list[str]:
+    """The waiting sessions that were stored before that moment, oldest first."""
     waiting = spool.oldest_first(home)
-    # One from the future was not stored by a run that is still going: the clock was set back.
+    # A time in the future is not that of a run that is still going: the clock has been set back.
     now = time.time()
-    eligible = [path for stored, path in waiting if stored < stored_before or stored > now]
-    with transport.connect(destination) as connection:
-        attempt = _Attempt(home, destination, variables, held, until, tell, connection)
-        stopped = attempt.send_all(eligible)
-    if stopped:
-        schedule.fail(home, stopped.says, retry_after=stopped.retry_after, progress=bool(attempt.results))
-    else:
-        schedule.clear(home)
-    count = attempt.results.count
-    return Delivery(count(Result.ACKNOWLEDGED), count(Result.REJECTED), stopped and stopped.says)
+    return [path for stored, path in waiting if stored < moment or stored > now]
 
 
 class _Waiting(NamedTuple):
@@ -107,100 +123,90 @@ class _Waiting(NamedTuple):
     record: Session
 
 
+@dataclass
 class _Attempt:
-    """One attempt to deliver: what it works with, and how far it has come."""
+    """One attempt to deliver, and how far it has come. Its methods raise Stopped if no more can be sent now."""
 
-    def __init__(
-        self,
-        home: Home,
-        destination: Endpoint,
-        variables: Mapping[str, str],
-        held: int,
-        until: float,
-        tell: Listener,
-        connection: transport.Connection,
-    ) -> None:
-        self.results: list[Result] = []  # of each session that has left the folder
-        self._stuck = False  # whether one should have been put aside, and cannot be
-        self._home = home
-        self._destination = destination
-        self._variables = variables
-        self._hosts = Situation(variables).decision.hosts.level
-        self._held = held
-        self._until = until
-        self._tell = tell
-        self._connection = connection
+    route: Route
+    connection: Connection
+    lock_fd: int
+    until: float
+    on_result: Listener
+    sent: int = 0
+    rejected: int = 0
+    is_stuck: bool = False  # whether a session could not be moved to rejected/
 
-    def send_all(self, paths: Iterable[str]) -> Outcome | None:
+    def send_all(self, paths: Iterable[str]) -> None:
         """Send the sessions in these files.
 
-        Returns what kept it from doing all there was to do; None if nothing did.
-
-        Raises OSError as soon as a receipt cannot be written, or a session that has arrived not be removed.
+        Raises OSError as soon as a receipt cannot be written, or a session that has arrived cannot be removed.
         """
-        for batch in encode.batches(self._read(paths), self._destination.format, lambda waiting: waiting.record):
-            stopped = self._send(batch)
-            if stopped:
-                return stopped
-        return Outcome(Result.LATER, "what is to be put aside in rejected/ cannot be") if self._stuck else None
+        for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
+            self._send(batch)
+        if self.is_stuck:
+            raise Stopped("what is to be put aside in rejected/ cannot be")
 
     def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
-        """What these files hold, each read when it is about to be sent."""
+        """The sessions in these files, each read when it is about to be sent."""
+        key = hosts_key.read(self.route.home)
         for path in paths:
             try:
-                yield _Waiting(path, as_sent(spool.read(path), self._home, self._hosts))
-            except (session.InvalidSession, files.NotARegularFile):
+                yield _Waiting(path, as_sent(session.read(path), self.route.hosts, key))
+            except (session.InvalidSession, files.NotARegularFile, files.TooLarge):
                 self._put_aside(path)
             except OSError:
-                continue  # removed by hand meanwhile (P10), or not ours to read
+                continue  # removed by hand meanwhile (P10), or not readable
 
-    def _put_aside(self, path: str) -> None:
-        try:
-            spool.reject(self._home, path)
-            self.results.append(Result.REJECTED)
-        except OSError:
-            self._stuck = True  # it stays where it is, and keeps no other from being sent
-
-    def _send(self, batch: list[_Waiting]) -> Outcome | None:
-        """Send a batch, and do with its files what the outcome says: the outcome, if nothing more can be sent now."""
+    def _send(self, batch: list[_Waiting]) -> None:
+        """Send a batch, and do with its files what the outcome says."""
         day = utc_day()
-        request = encode.encode([waiting.record for waiting in batch], self._destination.format, day)
+        request = encode.encode([waiting.record for waiting in batch], self.route.endpoint.format, day)
         outcome = self._post(request)
         if outcome.result is Result.REJECTED and len(batch) > 1:
-            # One that is not taken must not take the others along.
+            # Bisect, so that one bad session does not reject the batch.
             half = len(batch) // 2
-            return self._send(batch[:half]) or self._send(batch[half:])
-        self._settle(batch, request, outcome, day)
-        for waiting in batch:
-            self._tell(waiting.record["id"], outcome)
-        return outcome if outcome.result is Result.LATER else None
-
-    def _post(self, request: Request) -> Outcome:
-        # Asked again each time: who turns telemetry off does not mean after the next five hundred.
-        decision = Situation(self._variables).decision
-        if not decision.on:
-            return Outcome(Result.LATER, "telemetry was turned off")
-        if decision.hosts.level != self._hosts:
-            return Outcome(Result.LATER, "what is recorded of hosts was changed: a later run goes on")
-        if not lock.is_current(self._held, self._home.lock):
-            return Outcome(Result.LATER, "its lock was removed")
-        seconds = min(transport.LONGEST, self._until - time.monotonic())
-        if seconds < SHORTEST:
-            return Outcome(Result.LATER, "time was up: a later run goes on")
-        return self._connection.post(request, seconds)
-
-    def _settle(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
-        """Do with the files of a batch what the outcome says."""
+            self._send(batch[:half])
+            self._send(batch[half:])
+            return
         if outcome.result is Result.ACKNOWLEDGED:
-            sessions = [waiting.record["id"] for waiting in batch]
-            url, status = self._destination.url, outcome.status
-            try:
-                # The receipts first, and onto the disk: if all ends between the two, the sessions are sent again under
-                # the same ids. Should there be no room for them after all, the sessions go nevertheless: they arrived.
-                receipts.add(self._home, sessions, day=day, endpoint=url, status=status, body=request.body)
-            finally:
-                spool.remove(waiting.path for waiting in batch)
-            self.results += [outcome.result] * len(batch)
+            self._acknowledge(batch, request, outcome, day)
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
                 self._put_aside(waiting.path)
+        for waiting in batch:
+            self.on_result(waiting.record["id"], outcome)
+        if outcome.result is Result.LATER:
+            raise Stopped(outcome.message, outcome.retry_after)
+
+    def _post(self, request: Request) -> Outcome:
+        # Checked before each request: turning telemetry off must stop a delivery in progress.
+        decision = Situation(self.route.variables).decision
+        if not decision.on:
+            raise Stopped("telemetry was turned off")
+        if decision.hosts.level != self.route.hosts:
+            raise Stopped("what is recorded of hosts was changed: a later run goes on")
+        if not lock.is_current(self.lock_fd, self.route.home.lock):
+            raise Stopped("its lock was removed")
+        seconds = min(transport.REQUEST_DEADLINE, self.until - time.monotonic())
+        if seconds < MIN_REQUEST_TIME:
+            raise Stopped("time was up: a later run goes on")
+        return self.connection.post(request, seconds)
+
+    def _acknowledge(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
+        """Write the receipts of a batch that has arrived, and remove its files."""
+        ids = [waiting.record["id"] for waiting in batch]
+        url, status = self.route.endpoint.url, outcome.status
+        try:
+            # The receipts first, and on disk: after a crash between the two, the sessions are sent again with the same
+            # ids. The files are removed even if the receipts cannot be written: the sessions have arrived.
+            receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
+        finally:
+            spool.remove(waiting.path for waiting in batch)
+        self.sent += len(batch)
+
+    def _put_aside(self, path: str) -> None:
+        try:
+            spool.reject(self.route.home, path)
+            self.rejected += 1
+        except OSError:
+            self.is_stuck = True  # it stays where it is, and the others are sent all the same

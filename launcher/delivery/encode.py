@@ -1,10 +1,11 @@
-"""Sessions as the exact bytes that go over the wire: the one place that makes them.
+"""Sessions as the exact bytes that go over the wire. No other module makes them.
 
 `encode` is pure. The dry run, `show --wire` and the sender all call it, so what is shown is what is sent.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timezone
@@ -12,19 +13,25 @@ from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from launcher import __version__
-from launcher.consent.config import load_profile
+from launcher.consent import profile
+from launcher.consent.profile import Profile
 from launcher.record.session import Session
 
-PROFILE = load_profile()  # a part of the program, like its constants
 FORMATS = ("chef", "otlp")
 
-# What one OTLP request carries at the most: less than half a megabyte, where collectors take some.
-MOST_SESSIONS = 100
-MOST_TARGETS = 1000
+# An OTLP request stays below half a megabyte; collectors accept several.
+MAX_SESSIONS_PER_REQUEST = 100
+MAX_TARGETS_PER_REQUEST = 1000
 
 _NO_LICENSE = "00000000-0000-0000-0000-000000000000"
 
 T = TypeVar("T")
+
+
+@functools.lru_cache(maxsize=1)
+def _profile() -> Profile:
+    """The distribution profile, which is a part of the program."""
+    return profile.load()
 
 
 class Request(NamedTuple):
@@ -38,8 +45,8 @@ class Request(NamedTuple):
 def encode(sessions: Sequence[Session], format: str, day: str) -> Request:
     """The request that carries `sessions`; `day` is the UTC day of sending (YYYY-MM-DD), the finest time that is sent.
 
-    The format "chef" is the envelope of Chef's telemetry service, and takes one session a request. "otlp" is
-    OTLP/HTTP in JSON, with a log record for each session. Raises ValueError for another format or number of sessions.
+    The format "chef" is the envelope of Chef's telemetry service, with one session per request. "otlp" is OTLP/HTTP in
+    JSON, with one log record per session. Raises ValueError for another format or number of sessions.
     """
     if format == "otlp":
         return _request("/v1/logs", _export(sessions, day))
@@ -50,13 +57,13 @@ def encode(sessions: Sequence[Session], format: str, day: str) -> Request:
 
 
 def batches(items: Iterable[T], format: str, session_of: Callable[[T], Session]) -> Iterator[list[T]]:
-    """Those items whose sessions share a request, in order. Takes no item before it is needed."""
+    """The items in batches whose sessions share a request, in order. No item is taken before it is needed."""
     batch: list[T] = []
     targets = 0
     for item in items:
         batch.append(item)
         targets += len(session_of(item)["targets"])
-        if format == "chef" or len(batch) >= MOST_SESSIONS or targets >= MOST_TARGETS:
+        if format == "chef" or len(batch) >= MAX_SESSIONS_PER_REQUEST or targets >= MAX_TARGETS_PER_REQUEST:
             yield batch
             batch, targets = [], 0
     if batch:
@@ -72,9 +79,9 @@ def _envelope(session: Session, day: str) -> dict[str, object]:
         "type": "track",
         "session_id": session["id"],
         "origin": "command-line",
-        "product": PROFILE.product,
+        "product": _profile().product,
         "product_version": __version__,
-        "install_context": PROFILE.install_context,
+        "install_context": _profile().install_context,
         "timestamp": f"{day}T00:00:00Z",
         "payload": {"event": "run", "properties": _properties(session)},
     }
@@ -82,7 +89,7 @@ def _envelope(session: Session, day: str) -> dict[str, object]:
 
 def _export(sessions: Sequence[Session], day: str) -> dict[str, object]:
     """An ExportLogsServiceRequest as OTLP's JSON has it (opentelemetry-proto 1.5 or newer)."""
-    resource = {"service.name": PROFILE.product, "service.version": __version__}
+    resource = {"service.name": _profile().product, "service.version": __version__}
     scope = {"name": "chef-run-launcher", "version": __version__}
     records = [_log_record(session, day) for session in sessions]
     return {
@@ -98,7 +105,7 @@ def _export(sessions: Sequence[Session], day: str) -> dict[str, object]:
 def _log_record(session: Session, day: str) -> dict[str, object]:
     midnight = datetime.fromisoformat(day).replace(tzinfo=timezone.utc)
     return {
-        # When it was sent, to the day. When it happened (timeUnixNano) is not recorded.
+        # The day of sending. When the run was (timeUnixNano) is not recorded.
         "observedTimeUnixNano": str(int(midnight.timestamp()) * 10**9),
         "eventName": "run",
         "body": _any_value(_properties(session)),
@@ -107,7 +114,7 @@ def _log_record(session: Session, day: str) -> dict[str, object]:
 
 
 def _any_value(value: Any) -> dict[str, object]:
-    """An AnyValue of OTLP; null is one without a value."""
+    """A value as OTLP's AnyValue; None becomes one without a value."""
     if value is None:
         return {}
     if isinstance(value, str):

@@ -1,43 +1,62 @@
-"""What would leave this machine now, and where to: asked by those who show it, and by those who send it.
+"""What may leave this machine now, and where to: for those who show it, and for those who send it.
 
-Knows nothing of the network, and imports nothing that does: who only looks opens no socket.
+Imports nothing of the network, so that a command that only shows opens no socket.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from launcher.consent import notice
 from launcher.consent.situation import Situation
 from launcher.delivery import encode, endpoint
 from launcher.delivery.endpoint import Endpoint
 from launcher.home.layout import Home
-from launcher.record import hosts_key, session
+from launcher.record import session
 from launcher.record.session import Session
 
 
-def plan(situation: Situation) -> tuple[Home | None, Endpoint | None, str | None]:
-    """From where to where sessions would be sent, and why nothing may be sent at all (None if it may)."""
-    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
-    return situation.home, destination, _obstacle(situation, destination)
+class NothingMaySend(Exception):
+    """Nothing may be sent. The text says why."""
 
 
-def _obstacle(situation: Situation, destination: Endpoint | None) -> str | None:
-    reason = situation.decision.reason
-    if reason:
-        return f"telemetry is off: {reason.name}: {reason.says}"
+class Route(NamedTuple):
+    """From where to where sessions go, and how much of the hosts may be sent; `variables` is the environment."""
+
+    variables: Mapping[str, str]
+    home: Home
+    endpoint: Endpoint
+    hosts: str
+
+
+def plan(situation: Situation) -> Route:
+    """The route of what would be sent now. Raises NothingMaySend."""
+    decision = situation.decision
+    if decision.reason:
+        raise NothingMaySend(f"telemetry is off: {decision.reason.name}: {decision.reason.message}")
     if situation.home is None or not notice.is_current(situation.home):
-        return "the notice has not been shown yet: the next run of chef-run shows it"
-    if destination and destination.problem:
-        return f"the endpoint that {destination.named_by} names is refused: {destination.problem}"
-    if destination and destination.format not in encode.FORMATS:
-        return f"[telemetry] format {destination.format!r} is not known: use {' or '.join(encode.FORMATS)}"
-    return None
+        raise NothingMaySend("the notice has not been shown yet: the next run of chef-run shows it")
+    return Route(situation.variables, situation.home, usable_endpoint(situation), decision.hosts.level)
 
 
-def as_sent(record: Session, home: Home, hosts: str) -> Session:
-    """The part of a session that may leave at the level `hosts`, whatever it was when it was stored."""
-    return session.tightened(record, hosts, salted=session.is_salted(record, hosts_key.read(home)))
+def usable_endpoint(situation: Situation) -> Endpoint:
+    """The endpoint, if sessions can be sent to it. Raises NothingMaySend."""
+    chosen = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    if chosen is None:
+        raise NothingMaySend("there is no endpoint in this distribution")
+    if chosen.problem:
+        raise NothingMaySend(f"the endpoint that {chosen.named_by} names is refused: {chosen.problem}")
+    if chosen.format not in encode.FORMATS:
+        formats = " or ".join(encode.FORMATS)
+        raise NothingMaySend(f"[telemetry] format {chosen.format!r} is not known: use {formats}")
+    return chosen
+
+
+def as_sent(record: Session, hosts: str, key: bytes | None) -> Session:
+    """The part of a session that may be sent at the level `hosts`, whatever the level was when it was stored."""
+    return session.tightened(record, hosts, salted=session.is_salted(record, key))
 
 
 def utc_day() -> str:

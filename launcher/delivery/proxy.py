@@ -1,4 +1,4 @@
-"""By which proxy a URL is reached: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or what the system has for them."""
+"""The proxy by which a URL is reached: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or the system's settings."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from launcher.delivery.endpoint import is_loopback
+from launcher.delivery.endpoint import DEFAULT_PORTS, is_loopback
 
 
 class Unusable(Exception):
-    """What is set is not the URL of an HTTP proxy. The text names the setting, and quotes nothing of it."""
+    """The setting is not the URL of an HTTP proxy. The text names it, and does not quote its value."""
 
 
 class Proxy(NamedTuple):
-    """A proxy: its URL without user and password, and those two as they were meant, or ""."""
+    """A proxy: its URL without user and password, and these two, decoded, as `user:password`; None without them."""
 
     url: str
-    user: str
+    user: str | None
 
 
 def choose(url: str) -> Proxy | None:
     """The proxy by which `url` is reached; None if it is reached without one. Raises Unusable."""
     parts = urlsplit(url)
     proxy = getproxies().get(parts.scheme)
-    # NO_PROXY may have an IPv6 address with or without its brackets.
+    # NO_PROXY may hold an IPv6 address with or without its brackets.
     if not proxy or proxy_bypass(parts.netloc) or proxy_bypass(parts.hostname or ""):
         return None
     try:
@@ -33,19 +33,19 @@ def choose(url: str) -> Proxy | None:
         host, port = proxy_parts.hostname or "", proxy_parts.port
     except ValueError:
         host, port = "", None
-    # Without encryption, nothing leaves this machine: not by way of a proxy either.
+    # Nothing leaves this machine unencrypted, not by a proxy either.
     if parts.scheme == "http" and host and not is_loopback(host):
         return None
     if not host or proxy_parts.scheme not in ("http", "https"):
         raise Unusable(f"{parts.scheme}_proxy is not the URL of an HTTP proxy")
     place = f"[{host}]" if ":" in host else host
-    default = 443 if proxy_parts.scheme == "https" else 80
-    # As bytes, which is what they are sent as, whatever they are in.
+    port = port or DEFAULT_PORTS[proxy_parts.scheme]
+    # Latin-1 keeps them byte for byte, whatever their encoding.
     user = unquote_to_bytes(proxy_parts.netloc.rpartition("@")[0]).decode("latin-1")
-    return Proxy(f"{proxy_parts.scheme}://{place}:{port or default}", user)
+    return Proxy(f"{proxy_parts.scheme}://{place}:{port}", user or None)
 
 
 def refusal(error: BaseException) -> str | None:
-    """The status with which a proxy has refused a tunnel, if that is what an error tells; nothing else it said."""
+    """The status with which a proxy has refused a tunnel, None if it has not. Nothing else that it sent is quoted."""
     refused = re.search(r"Tunnel connection failed: (\d{3})", str(error))
     return f"HTTP status {refused[1]}" if refused else None

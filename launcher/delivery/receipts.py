@@ -11,23 +11,23 @@ from typing import Any
 from launcher.home import files
 from launcher.home.layout import Home
 
-LIMIT = 256 * 1024  # bytes; then the older half goes
-ROOM = 4096  # bytes that must be free: a dozen receipts
+MAX_RECEIPTS_SIZE = 256 * 1024  # bytes; beyond that, the older half is removed
+RESERVED_SIZE = 4096  # bytes that must be free on disk before anything is sent: a dozen receipts
 
 
 def make_ready(home: Home) -> None:
-    """Make sure that there is room for receipts. Raises OSError: then nothing may be sent, for nothing would tell."""
-    files.append(home.receipts, b"\n" * ROOM)
-    size = os.lstat(home.receipts).st_size - ROOM
+    """Make sure that receipts can be written. Raises OSError: nothing may be sent without leaving a receipt."""
+    files.append(home.receipts, b"\n" * RESERVED_SIZE)
+    size = os.lstat(home.receipts).st_size - RESERVED_SIZE
     os.truncate(home.receipts, size)
-    if size > LIMIT:
-        files.replace(home.receipts, files.read_last_lines(home.receipts, LIMIT // 2))
+    if size > MAX_RECEIPTS_SIZE:
+        files.replace(home.receipts, files.read_last_lines(home.receipts, MAX_RECEIPTS_SIZE // 2))
 
 
-def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status: int, body: bytes) -> None:
-    """Write the receipts of the sessions that one request carried, and see them onto the disk.
+def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status: int | None, body: bytes) -> None:
+    """Write the receipts of the sessions that one request carried, and wait until they are on disk.
 
-    Only the holder of the sender's lock may. Raises OSError.
+    For the holder of the sender's lock only. Raises OSError.
     """
     sent = {"endpoint": endpoint, "status": status, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     lines = [json.dumps({"day": day, "session": session, **sent}) + "\n" for session in sessions]
@@ -40,9 +40,9 @@ def discard(home: Home) -> None:
 
 
 def read(home: Home) -> list[dict[str, Any]]:
-    """The receipts, oldest first. Lines that are no receipts are passed over."""
+    """The receipts, oldest first. Lines that are not receipts are skipped."""
     try:
-        lines = files.read_last_lines(home.receipts, 2 * LIMIT).splitlines()
+        lines = files.read_last_lines(home.receipts, 2 * MAX_RECEIPTS_SIZE).splitlines()
     except OSError:
         return []
     receipts = []

@@ -1,8 +1,8 @@
 """When the next attempt to send may be made: exponential backoff with full jitter, honoured across runs.
 
-The state is one file, `.next-attempt`, which is there only while an attempt is under way, or the last one has failed.
-Its modification time is the earliest moment of the next, so that a run needs a single stat to know; its content, the
-number of attempts since the last success and a text, tells people why.
+The state is one file, `.next-attempt`, which exists only while an attempt is in progress, or if the last one failed.
+Its modification time is the earliest time of the next attempt, so that a run needs a single stat to know it. Its
+content is for people: the number of failed attempts in a row, and a message.
 """
 
 from __future__ import annotations
@@ -16,35 +16,38 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from launcher.home.layout import Home
 
-FIRST = 60.0  # seconds: the bound of the first delay; it doubles with each failure
-LONGEST = 24 * 3600.0  # seconds: the bound of every delay, that of a server's Retry-After too
+FIRST_DELAY = 60.0  # seconds: the bound of the first delay; the bound doubles with each failure
+MAX_DELAY = 24 * 3600.0  # seconds: the bound of every delay, and of what a server may ask for by Retry-After
 
 
 class Failure:
-    """How many attempts in a row have failed, what the last one met, and when the next may be (seconds, epoch)."""
+    """The last attempt, which failed: how many have in a row, why it did, and when the next may be (seconds, epoch)."""
 
-    __slots__ = ("attempts", "not_before", "says")
+    __slots__ = ("attempts", "message", "not_before")
 
-    def __init__(self, attempts: int, says: str, not_before: float) -> None:
+    def __init__(self, attempts: int, message: str, not_before: float) -> None:
         self.attempts = attempts
-        self.says = says
+        self.message = message
         self.not_before = not_before
 
 
 def is_due(home: Home) -> bool:
-    """Whether an attempt may be made now. A moment further away than any delay comes of a clock that was set back."""
+    """Whether an attempt may be made now.
+
+    A time that is further away than any delay can be is ignored: the clock has been set back since.
+    """
     try:
         not_before = os.lstat(home.next_attempt).st_mtime
     except OSError:
         return True
-    return not 0 < not_before - time.time() <= LONGEST
+    return not 0 < not_before - time.time() <= MAX_DELAY
 
 
 def last_failure(home: Home) -> Failure | None:
-    """The last attempt, unless it did what there was to do."""
+    """The last attempt; None if it did not fail."""
     try:
-        attempts, _, says = files.read(home.next_attempt, limit=4096).decode().strip().partition(" ")
-        return Failure(int(attempts), says, os.lstat(home.next_attempt).st_mtime)
+        attempts, _, message = files.read(home.next_attempt, limit=4096).decode().strip().partition(" ")
+        return Failure(int(attempts), message, os.lstat(home.next_attempt).st_mtime)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
@@ -52,40 +55,40 @@ def last_failure(home: Home) -> Failure | None:
 
 
 def begin(home: Home) -> None:
-    """Start an attempt. Raises OSError: then it must not be made, for nothing would keep it from being repeated.
+    """Start an attempt. Raises OSError: the attempt must not be made then, or every run would repeat it at once.
 
-    It counts as failed until it has ended, so that one which is killed is not repeated at once, again and again.
+    It counts as failed until it has ended, so that an attempt that is killed is followed by a delay.
     """
     last = last_failure(home)
     _postpone(home, last.attempts + 1 if last else 1, "interrupted", 0)
 
 
-def fail(home: Home, says: str, *, retry_after: float = 0, progress: bool = False) -> None:
-    """End an attempt that left something to be sent. Raises OSError.
+def fail(home: Home, message: str, *, retry_after: float = 0, progress: bool = False) -> None:
+    """End an attempt that has left sessions waiting. Raises OSError.
 
-    The next is not made before a random delay, nor before `retry_after` seconds. After `progress`, something having
-    been sent, the delay is that of a first failure.
+    The next one is made after a random delay, and not before `retry_after` seconds. `progress` tells that something was
+    sent: the delay is that of a first failure then.
     """
     last = last_failure(home)
-    _postpone(home, 1 if progress or not last else last.attempts, says, retry_after)
+    _postpone(home, 1 if progress or not last else last.attempts, message, retry_after)
 
 
 def clear(home: Home) -> None:
-    """End an attempt that did what there was to do."""
+    """End an attempt that has sent all there was to send."""
     files.remove(home.next_attempt)
 
 
-def _postpone(home: Home, attempts: int, says: str, retry_after: float) -> None:
+def _postpone(home: Home, attempts: int, message: str, retry_after: float) -> None:
     delay = delay_after(attempts, _random(), retry_after)
-    files.replace(home.next_attempt, f"{attempts} {says}\n".encode(), modified=time.time() + delay)
+    files.replace(home.next_attempt, f"{attempts} {message}\n".encode(), modified=time.time() + delay)
 
 
 def delay_after(attempts: int, random: float, retry_after: float = 0) -> float:
     """Seconds until the next attempt; `random` is between 0 and 1."""
-    bound = min(LONGEST, FIRST * 2.0 ** min(attempts - 1, 20))
-    return min(LONGEST, max(retry_after, random * bound))
+    bound = min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(attempts - 1, 20))
+    return min(MAX_DELAY, max(retry_after, random * bound))
 
 
 def _random() -> float:
-    # Importing the random module takes half as long as starting Python.
+    """A random number between 0 and 1. Importing the random module takes half as long as starting Python."""
     return int.from_bytes(os.urandom(4), "big") / 2**32

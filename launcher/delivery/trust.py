@@ -1,4 +1,4 @@
-"""Whose word is taken for who the endpoint is: `[telemetry] ca_file`, SSL_CERT_FILE, or what this machine trusts."""
+"""The certificate authorities that are trusted: those of `[telemetry] ca_file`, SSL_CERT_FILE, or this machine's."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from launcher.delivery.endpoint import Endpoint
 
 
 class Unusable(Exception):
-    """A file of authorities that holds none. The text names the setting."""
+    """A file of certificate authorities that holds none. The text names the setting."""
 
 
 def context(endpoint: Endpoint) -> ssl.SSLContext:
-    """What a connection to the endpoint is secured with. Raises Unusable."""
+    """The TLS settings of a connection to the endpoint. Raises Unusable."""
     named = os.environ.get("SSL_CERT_FILE")
     setting = "[telemetry] ca_file" if endpoint.ca_file else "SSL_CERT_FILE"
     try:
-        # Without a file of its own, it trusts what SSL_CERT_FILE and SSL_CERT_DIR say, or else the system does.
+        # Without a cafile, the default is SSL_CERT_FILE and SSL_CERT_DIR, or else what the system trusts.
         context = ssl.create_default_context(cafile=endpoint.ca_file)
         if named and not endpoint.ca_file:
-            context.load_verify_locations(cafile=named)  # which tells, where the default keeps silent
-    except (OSError, ValueError) as error:  # the latter, for a path that can be none
+            context.load_verify_locations(cafile=named)  # raises where the default ignores errors
+    except (OSError, ValueError) as error:  # ValueError for a path with a NUL byte
         reason = getattr(error, "strerror", None) or "no path"
         raise Unusable(f"{setting} holds no certificates that can be used ({reason})") from None
     return context

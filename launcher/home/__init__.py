@@ -1,4 +1,4 @@
-"""~/.chef-workstation: where things lie in it, small files, locks, and the sessions that wait there.
+"""~/.chef-workstation: its layout, small files, locks, and the sessions that wait there.
 
-Imports no other room; what the files mean is the business of those above.
+Imports no other room, and does not know what the files mean.
 """

@@ -1,4 +1,4 @@
-"""Reading and writing small files in a folder that other programs, and rubbish, share with us."""
+"""Reading and writing small files in a directory that chef-run, and any other program, writes to as well."""
 
 from __future__ import annotations
 
@@ -7,75 +7,112 @@ import os
 import stat
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Version = tuple[int, int]  # of a file: its inode, and its modification time in nanoseconds
+
 if sys.platform == "win32":
-    # It has neither of the first two; there, creating a symlink is a privilege of its own.
+    # Windows has neither of the first two. Creating a symlink there takes a privilege of its own.
     O_NOFOLLOW, O_NONBLOCK, O_BINARY = 0, 0, os.O_BINARY
 else:
     O_NOFOLLOW, O_NONBLOCK, O_BINARY = os.O_NOFOLLOW, os.O_NONBLOCK, 0
 
 
 class NotARegularFile(OSError):
-    """A folder, FIFO, socket, device, or a file larger than we ever write."""
+    """A directory, a FIFO, a socket or a device."""
 
-    def __init__(self, says: str) -> None:
-        super().__init__(errno.EINVAL, says)
+    def __init__(self) -> None:
+        super().__init__(errno.EINVAL, "not a regular file")
 
 
-def read(path: str, limit: int, *, follow: bool = False) -> bytes:
+class TooLarge(OSError):
+    """A file larger than the caller is ready to read."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(errno.EFBIG, f"larger than {limit} bytes")
+
+
+class Changed(OSError):
+    """Not the version of the file that the caller expected."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ESTALE, "changed meanwhile")
+
+
+def read(path: str, limit: int, *, follow: bool = False, expected: Version | None = None) -> bytes:
     """The whole content of a regular file of at most `limit` bytes.
 
-    Never blocks (a FIFO is opened without waiting for a writer, and not read) and follows a symlink only if told
-    to. Raises OSError, of which NotARegularFile is one.
+    Never blocks: a FIFO is opened without waiting for a writer, and is not read. A symlink is followed only if `follow`
+    is set. Raises OSError: NotARegularFile, TooLarge, or Changed if the file is not the `expected` version.
     """
-    descriptor, size = _open_regular(path, follow)
+    descriptor, status = _open_regular(path, follow)
     try:
-        if size > limit:
-            raise NotARegularFile(f"larger than {limit} bytes")
-        # One more than expected tells whether the file grew meanwhile.
-        content = _read_up_to(descriptor, size + 1)
-        if len(content) > size:
-            content += _read_up_to(descriptor, limit + 1 - len(content))
-        if len(content) > limit:
-            raise NotARegularFile(f"larger than {limit} bytes")
-        return content
+        if expected is not None and _version_of(status) != expected:
+            raise Changed
+        content = _read_up_to(descriptor, limit + 1)
     finally:
         os.close(descriptor)
+    if len(content) > limit:
+        raise TooLarge(limit)
+    return content
 
 
 def read_last_lines(path: str, limit: int) -> bytes:
-    """The whole lines among the last `limit` bytes of a regular file. Raises OSError."""
-    descriptor, size = _open_regular(path)
+    """The complete lines among the last `limit` bytes of a regular file. Raises OSError."""
+    descriptor, status = _open_regular(path)
     try:
-        start = max(0, size - limit)
+        start = max(0, status.st_size - limit)
         os.lseek(descriptor, start, os.SEEK_SET)
         content = _read_up_to(descriptor, limit)
-        return content.partition(b"\n")[2] if start else content
     finally:
         os.close(descriptor)
+    return content.partition(b"\n")[2] if start else content
 
 
-def _open_regular(path: str, follow: bool = False) -> tuple[int, int]:
-    """A descriptor to read from, and the size in bytes."""
+def _open_regular(path: str, follow: bool = False) -> tuple[int, os.stat_result]:
+    """A descriptor to read from, and the status of what it refers to."""
     descriptor = os.open(path, os.O_RDONLY | O_NONBLOCK | O_BINARY | (0 if follow else O_NOFOLLOW))
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise NotARegularFile("not a regular file")
-    return descriptor, status.st_size
+        raise NotARegularFile
+    return descriptor, status
 
 
 def _read_up_to(descriptor: int, limit: int) -> bytes:
     content = b""
-    while chunk := os.read(descriptor, limit - len(content)):  # a short read is no end of file
+    while chunk := os.read(descriptor, limit - len(content)):  # one read may return less than there is
         content += chunk
     return content
 
 
-def create(path: str, content: bytes, *, modified: float | None = None, durable: bool = False) -> None:
-    """Write a new file with mode 0600. Raises FileExistsError for whatever is there.
+def version(path: str) -> Version:
+    """The version of the file at `path`, of a symlink itself. Raises OSError."""
+    return _version_of(os.lstat(path))
 
-    `modified` is its modification time in seconds since the epoch, where it is not to be now. `durable` waits until
-    the disk has it, which may take seconds where the disk is busy: not while a user waits for us.
+
+def _version_of(status: os.stat_result) -> Version:
+    return status.st_ino, status.st_mtime_ns
+
+
+def regular_files(directory: str, matches: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
+    """The regular files in a directory whose names match, in any order; nothing if it cannot be read."""
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if matches(entry.name) and entry.is_file(follow_symlinks=False):
+                    yield entry
+    except OSError:
+        return
+
+
+def create(path: str, content: bytes, *, modified: float | None = None, durable: bool = False) -> None:
+    """Write a new file with mode 0600. Raises FileExistsError if anything is there already.
+
+    `modified` sets its modification time, in seconds since the epoch. `durable` waits until the content is on disk,
+    which may take seconds on a busy one: not to be used while a user waits.
     """
     descriptor = open_ours(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -87,7 +124,7 @@ def create(path: str, content: bytes, *, modified: float | None = None, durable:
         if durable:
             os.fsync(descriptor)
         else:
-            _begin_to_write_out(descriptor)
+            _start_writeback(descriptor)
     except BaseException:
         remove(path)
         raise
@@ -97,25 +134,25 @@ def create(path: str, content: bytes, *, modified: float | None = None, durable:
 
 if sys.platform == "linux":
 
-    def _begin_to_write_out(descriptor: int) -> None:
-        """Have the kernel begin to write a file to the disk, and do not wait.
+    def _start_writeback(descriptor: int) -> None:
+        """Have the kernel start writing a file to disk, without waiting for it.
 
-        Most file systems write a rename behind the data that are under way by then, so that after a power cut the name
-        leads to the whole content, or is not there.
+        Most file systems order a rename after the writes that are in progress, so that after a power cut the name leads
+        to the complete content, or does not exist.
         """
         try:
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         except OSError:
-            pass  # it was but advice
+            pass  # advice that the system need not take
 
 else:
 
-    def _begin_to_write_out(descriptor: int) -> None:
-        """Nothing, where there is no way to say so."""
+    def _start_writeback(descriptor: int) -> None:
+        """Does nothing: only Linux has a call for it."""
 
 
 def replace(path: str, content: bytes, *, modified: float | None = None) -> None:
-    """Write a file as `create` does, so that readers see all of the old content or all of the new. Raises OSError."""
+    """Write a file as `create` does, so that readers see either the old or the new content. Raises OSError."""
     temporary = temporary_name(path)
     create(temporary, content, modified=modified)
     try:
@@ -126,16 +163,16 @@ def replace(path: str, content: bytes, *, modified: float | None = None) -> None
 
 
 def create_once(path: str, content: bytes) -> None:
-    """Make sure that there is a file, made as `create` does where there is none. Of many at once, one makes it.
+    """Make sure that there is a file: if there is none, write it as `create` does. Of concurrent callers, one wins.
 
-    It is whole from the first moment, and on the disk: it will not be written again. Raises OSError.
+    Its content is complete and on disk before it gets its name: it will not be written again. Raises OSError.
     """
     if os.path.lexists(path):
         return
     temporary = temporary_name(path)
     create(temporary, content, durable=True)
     try:
-        os.link(temporary, path)  # unlike a rename, it fails if another was first
+        os.link(temporary, path)  # unlike a rename, fails if another caller was first
     except FileExistsError:
         pass
     finally:
@@ -143,38 +180,38 @@ def create_once(path: str, content: bytes) -> None:
 
 
 def temporary_name(path: str) -> str:
-    """A name beside `path` that no reader of the folder takes for one of ours, and no other process uses."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name.lstrip('.')}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    """A name beside `path` that no reader of the directory takes for one of ours, and no other process uses."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name.lstrip('.')}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
 
 
 def is_temporary_name(name: str) -> bool:
-    """Whether `name`, without its folder, is one that `temporary_name` gives."""
+    """Whether `name`, without its directory, has the form that `temporary_name` gives."""
     parts = name.split(".")
     return len(parts) >= 5 and not parts[0] and parts[-1] == "tmp" and len(parts[-2]) == 8 and parts[-3].isdigit()
 
 
 def open_ours(path: str, flags: int) -> int:
-    """A descriptor of a file of ours, which only its owner may read and write, whatever the umask. Raises OSError."""
+    """A descriptor of a file of ours, with mode 0600 whatever the umask. Raises OSError."""
     descriptor = os.open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_BINARY, 0o600)
     try:
         if hasattr(os, "fchmod"):
             os.fchmod(descriptor, 0o600)
     except OSError:
-        pass  # not ours after all: then what is done with it tells
+        pass  # it belongs to another user; reading or writing it will fail if it must
     return descriptor
 
 
 def append(path: str, content: bytes, *, durable: bool = False) -> None:
-    """Write behind what stands in a file, made with mode 0600 if it is missing: all of `content` or nothing of it.
+    """Append all of `content` to a file, or nothing of it. A missing file is created with mode 0600.
 
-    `durable` waits until the disk has it. Raises OSError, for what is no regular file too.
+    `durable` waits until the content is on disk. Raises OSError; NotARegularFile is one.
     """
     descriptor = open_ours(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise NotARegularFile("not a regular file")
+            raise NotARegularFile
         if os.write(descriptor, content) < len(content):  # the disk is full
             os.truncate(descriptor, status.st_size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -184,39 +221,30 @@ def append(path: str, content: bytes, *, durable: bool = False) -> None:
         os.close(descriptor)
 
 
-def remove(path: str) -> bool:
-    """Remove a file if it is there and can be removed; True if it was."""
+def remove(path: str, *, expected: Version | None = None) -> bool:
+    """Remove a file, if it can be removed and is the `expected` version; True if this call removed it."""
     try:
+        if expected is not None and version(path) != expected:
+            return False
         os.unlink(path)
     except OSError:
         return False
     return True
 
 
-def make_folder(path: str) -> None:
-    """Make sure that `path` is a folder of its own, with mode 0700 if it is new. Raises OSError, for a symlink too."""
+def make_directory(path: str) -> None:
+    """Make sure that `path` is a directory itself; a new one gets mode 0700. Raises OSError, for a symlink too."""
     try:
         os.mkdir(path, 0o700)
         os.chmod(path, 0o700)  # whatever the umask
     except FileExistsError:
-        if not is_folder(path):
+        if not is_directory(path):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
-def is_folder(path: str) -> bool:
-    """Whether `path` is a folder itself, not a symlink to one."""
-    mode = _mode(path)
-    return mode is not None and stat.S_ISDIR(mode)
-
-
-def is_file(path: str) -> bool:
-    """Whether `path` is a regular file itself, not a symlink to one."""
-    mode = _mode(path)
-    return mode is not None and stat.S_ISREG(mode)
-
-
-def _mode(path: str) -> int | None:
+def is_directory(path: str) -> bool:
+    """Whether `path` is a directory itself, not a symlink to one."""
     try:
-        return os.lstat(path).st_mode
+        return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
-        return None
+        return False

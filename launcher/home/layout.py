@@ -8,15 +8,15 @@ from launcher.home import files
 
 
 class Home:
-    """Where things are, for one value of HOME. Nothing here looks at the disk."""
+    """The paths for one value of HOME. Does not look at the disk."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.folder = os.path.join(path, ".chef-workstation")
-        self.config = os.path.join(self.folder, "config.toml")
-        self.installation_id = os.path.join(self.folder, "installation_id")
-        self.logs = os.path.join(self.folder, "logs")
-        self.telemetry = os.path.join(self.folder, "telemetry")
+        self.directory = os.path.join(path, ".chef-workstation")
+        self.config = os.path.join(self.directory, "config.toml")
+        self.installation_id = os.path.join(self.directory, "installation_id")
+        self.logs = os.path.join(self.directory, "logs")
+        self.telemetry = os.path.join(self.directory, "telemetry")
         self.receipts = os.path.join(self.telemetry, "receipts.jsonl")
         self.rejected = os.path.join(self.telemetry, "rejected")
         self.lock = os.path.join(self.telemetry, ".lock")
@@ -27,7 +27,7 @@ class Home:
 
 
 def problem(path: str | None) -> str | None:
-    """Why nothing can or may be kept under this HOME; None if it can."""
+    """Why nothing can or may be stored under this HOME; None if it can."""
     if not path:
         return "HOME is not set"
     if not os.path.isabs(path):
@@ -38,16 +38,16 @@ def problem(path: str | None) -> str | None:
         return "HOME does not exist"
     if not os.path.isdir(path):
         return "HOME is not a folder"
-    # sudo without -H: files of root's in the user's folder would lock the user out of their own records.
+    # sudo without -H: files that root makes in a user's directory would lock the user out of their own records.
     if hasattr(os, "geteuid") and os.geteuid() == 0 and owner != 0:
         return "running as root in the HOME of another user"
     home = Home(path)
     nearest = path
-    for folder in (home.folder, home.telemetry):
-        if os.path.lexists(folder):
-            if not files.is_folder(folder):
-                return f"{folder} is not a folder (and a symlink to one is not followed)"
-            nearest = folder
+    for directory in (home.directory, home.telemetry):
+        if os.path.lexists(directory):
+            if not files.is_directory(directory):
+                return f"{directory} is not a folder (and a symlink to one is not followed)"
+            nearest = directory
     if not os.access(nearest, os.W_OK | os.X_OK):
         return f"{nearest} is not writable"
     return None

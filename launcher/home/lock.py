@@ -1,4 +1,4 @@
-"""A lock that dies with its holder, so that no crash leaves it behind."""
+"""A lock that the operating system releases when its holder ends, so that no crash leaves it behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from launcher.home import files
 
 
 def take(path: str) -> int | None:
-    """Take the lock at `path`: a descriptor that holds it until it is closed; None, at once, if another has it.
+    """Take the lock at `path` without waiting: a descriptor that holds it until it is closed, None if it is taken.
 
     On POSIX systems a process that inherits the descriptor holds the lock too. Raises OSError.
     """
@@ -25,7 +25,7 @@ def take(path: str) -> int | None:
 
 
 def is_current(descriptor: int, path: str) -> bool:
-    """Whether the lock that the descriptor holds is still that at `path`: people may remove any of our files."""
+    """Whether the lock that the descriptor holds is still the one at `path`: people may remove any of our files."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except OSError:
@@ -33,13 +33,13 @@ def is_current(descriptor: int, path: str) -> bool:
 
 
 def is_held(path: str) -> bool:
-    """Whether somebody holds the lock at `path`. Makes nothing where there is none."""
+    """Whether any process holds the lock at `path`. Does not create the file."""
     try:
         descriptor = os.open(path, os.O_RDONLY | files.O_NOFOLLOW | files.O_NONBLOCK)
     except OSError:
         return False
     try:
-        return not _try(descriptor, shared=True)
+        return not _lock_without_waiting(descriptor, shared=True)
     except OSError:
         return False
     finally:
@@ -47,14 +47,14 @@ def is_held(path: str) -> bool:
 
 
 def is_ours(descriptor: int) -> bool:
-    """Whether the lock that the descriptor stands for is held by it, or can be. Raises OSError if it is none."""
-    return _try(descriptor, shared=False)
+    """Whether the descriptor holds its lock already, or has just taken it. Raises OSError if it cannot be locked."""
+    return _lock_without_waiting(descriptor, shared=False)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _try(descriptor: int, shared: bool) -> bool:
+    def _lock_without_waiting(descriptor: int, shared: bool) -> bool:
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -64,8 +64,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try(descriptor: int, shared: bool) -> bool:
-        # Those who just look share it, and so are never taken for holders by each other.
+    def _lock_without_waiting(descriptor: int, shared: bool) -> bool:
+        # Processes that only look take a shared lock, so that they do not take each other for holders.
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:

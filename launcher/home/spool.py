@@ -1,7 +1,7 @@
 """Sessions waiting on disk, in ~/.chef-workstation/telemetry.
 
-One file a session, written under another name and renamed, so that a file with a session's name is whole. The folder
-is shared with chef-run and with whatever else lies there: only regular files that bear our names are ever touched.
+Each session is one file. It is written under a temporary name and renamed, so that a file with a session's name is
+complete. chef-run and other programs use the directory too: only regular files with our names are ever touched.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from launcher.home.layout import Home
-    from launcher.record.session import Session
 
-MOST = 500  # sessions
-LONGEST = 30 * 24 * 3600  # seconds that one waits at the most
-PARALLEL = 100  # runs that may store theirs between two looks at what waits
-# Sessions that a run looks at, of a folder that somebody else has filled. The sender sees to the rest.
-EXAMINED = MOST + PARALLEL
-LEFTOVER = 24 * 3600  # seconds; a temporary file of that age is not about to be renamed any more
+MAX_WAITING = 500  # sessions
+MAX_AGE = 30 * 24 * 3600  # seconds that a session waits before it is dropped
+MAX_SESSION_SIZE = 64 * 1024  # bytes; a larger file is not ours
+MAX_TEMPORARY_AGE = 24 * 3600  # seconds; the process that wrote an older temporary file has crashed
+PARALLEL_RUNS = 100  # that may store a session between two looks at what waits
+# Sessions that a run looks at, however many lie in the directory. The sender sees to the rest.
+MAX_EXAMINED = MAX_WAITING + PARALLEL_RUNS
 
 _PREFIX, _SUFFIX = "session-", ".json"
 
 
 def any_waiting(home: Home) -> bool:
-    """Whether a session waits. Stops at the first, so that a full folder costs a run no more than an empty one."""
+    """Whether a session waits. Stops at the first one, so that a full directory costs a run no more than an empty."""
     return next(_sessions(home.telemetry, home), None) is not None
 
 
@@ -40,46 +40,39 @@ def oldest_first(home: Home) -> list[tuple[float, str]]:
     return _oldest_first(_sessions(home.telemetry, home))
 
 
-def read(path: str) -> Session:
-    """The session in one file. Raises OSError, session.InvalidSession."""
-    from launcher.record import session  # not at the top: runs that read none import this module too
+def eviction_order(home: Home) -> list[str]:
+    """The waiting sessions, oldest first, if there may soon be too many; an empty list while there is room.
 
-    return session.from_bytes(files.read(path, session.LIMIT))
-
-
-def next_to_go(home: Home) -> list[str]:
-    """The waiting sessions, the oldest first, if there may soon be too many of them; none while there is room.
-
-    Asked while chef-run runs, so that at its end, when a user waits, nothing has to be counted or sorted.
+    Computed while chef-run runs, so that nothing has to be sorted at its end, when a user waits.
     """
-    waiting = list(islice(_sessions(home.telemetry, home), EXAMINED))
-    return [path for _, path in _oldest_first(waiting)] if len(waiting) > MOST - PARALLEL else []
+    waiting = list(islice(_sessions(home.telemetry, home), MAX_EXAMINED))
+    return [path for _, path in _oldest_first(waiting)] if len(waiting) > MAX_WAITING - PARALLEL_RUNS else []
 
 
-def store(home: Home, session_id: str, content: bytes, next_to_go: Sequence[str] = ()) -> None:
-    """Keep one session. Where there are too many, the first of those that are next to go do. Raises OSError."""
+def store(home: Home, session_id: str, content: bytes, eviction_order: Sequence[str] = ()) -> None:
+    """Store one session. If there are too many then, drop the first ones of `eviction_order`. Raises OSError."""
     files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
-    if next_to_go:
-        waiting = {entry.path for entry in islice(_sessions(home.telemetry, home), EXAMINED)}
-        _drop(home, [path for path in next_to_go if path in waiting][: max(0, len(waiting) - MOST)])
+    if eviction_order:
+        waiting = {entry.path for entry in islice(_sessions(home.telemetry, home), MAX_EXAMINED)}
+        _drop(home, [path for path in eviction_order if path in waiting][: max(0, len(waiting) - MAX_WAITING)])
 
 
-def tidy(home: Home, now: float | None = None) -> None:
-    """Hold the bounds of what waits and of what was rejected, and remove what crashes left behind."""
-    now = time.time() if now is None else now
-    for folder in (home.telemetry, home.rejected):
-        stored = _oldest_first(_sessions(folder, home))
-        expired = sum(written < now - LONGEST for written, _ in stored)
-        _drop(home, [path for _, path in stored[: max(expired, len(stored) - MOST)]])
+def tidy(home: Home) -> None:
+    """Drop waiting and rejected sessions that are too many or too old, and remove what crashed processes left."""
+    now = time.time()
+    for directory in (home.telemetry, home.rejected):
+        stored = _oldest_first(_sessions(directory, home))
+        expired = sum(written < now - MAX_AGE for written, _ in stored)
+        _drop(home, [path for _, path in stored[: max(expired, len(stored) - MAX_WAITING)]])
     for written, path in _oldest_first(_files(home.telemetry, home, files.is_temporary_name)):
-        if written < now - LEFTOVER:
+        if written < now - MAX_TEMPORARY_AGE:
             files.remove(path)
 
 
 def discard_all(home: Home) -> int:
-    """Remove every waiting session unsent, because its owner wants it so (P12); how many.
+    """Remove every waiting session unsent, because its owner has turned telemetry off (P12); how many there were.
 
-    What a crash left of one that was being written goes too.
+    Removes unfinished temporary files of sessions too.
     """
     for entry in list(_files(home.telemetry, home, _is_unfinished)):
         files.remove(entry.path)
@@ -87,32 +80,32 @@ def discard_all(home: Home) -> int:
 
 
 def discard_rejected(home: Home) -> int:
-    """Remove every rejected session; how many."""
+    """Remove every rejected session; how many there were."""
     return sum(files.remove(entry.path) for entry in list(_sessions(home.rejected, home)))
 
 
 def remove(paths: Iterable[str]) -> None:
-    """Remove sessions that have arrived. Raises OSError if one is still there, once the others are gone."""
+    """Remove sessions that have arrived. If some cannot be removed, removes the others and raises OSError."""
     if [path for path in paths if not files.remove(path) and os.path.lexists(path)]:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
-def left(home: Home) -> list[str]:
-    """What is there of waiting and rejected sessions; a folder that cannot be looked into counts."""
+def remaining(home: Home) -> list[str]:
+    """The waiting and rejected sessions that are there; a directory that cannot be listed counts as one."""
     found = []
-    for folder in (home.telemetry, home.rejected):
-        if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-            found.append(folder)
-        found += [entry.path for entry in _sessions(folder, home)]
+    for directory in (home.telemetry, home.rejected):
+        if os.path.isdir(directory) and not os.access(directory, os.R_OK | os.X_OK):
+            found.append(directory)
+        found += [entry.path for entry in _sessions(directory, home)]
     return found
 
 
 def reject(home: Home, path: str) -> None:
-    """Put a session that will never be accepted out of the way, where it can still be looked at.
+    """Move a session that will never be accepted to rejected/, where people can look at it.
 
-    Raises OSError if it is still there.
+    Raises OSError if it could not be moved.
     """
-    files.make_folder(home.rejected)
+    files.make_directory(home.rejected)
     try:
         os.replace(path, os.path.join(home.rejected, os.path.basename(path)))
     except FileNotFoundError:
@@ -120,12 +113,12 @@ def reject(home: Home, path: str) -> None:
 
 
 def rejected(home: Home) -> list[str]:
-    """The names of the rejected sessions' files."""
+    """The file names of the rejected sessions."""
     return sorted(entry.name for entry in _sessions(home.rejected, home))
 
 
 def dropped(home: Home) -> int:
-    """How many sessions went unsent: because there were too many, they waited too long, or one was too large."""
+    """How many sessions were dropped unsent: because there were too many, or one was too old or too large."""
     try:
         return os.lstat(home.dropped).st_size
     except OSError:
@@ -135,16 +128,15 @@ def dropped(home: Home) -> int:
 def count_dropped(home: Home, number: int = 1) -> None:
     """Count sessions that will never be sent. Never raises."""
     try:
-        # A byte for each: appending needs no lock.
-        files.append(home.dropped, b"." * number)
+        files.append(home.dropped, b"." * number)  # a byte for each: appending needs no lock
     except OSError:
         pass
 
 
 def _drop(home: Home, paths: list[str]) -> None:
-    gone = sum(files.remove(path) for path in paths)
-    if gone:
-        count_dropped(home, gone)
+    removed = sum(files.remove(path) for path in paths)
+    if removed:
+        count_dropped(home, removed)
 
 
 def _oldest_first(entries: Iterable[os.DirEntry[str]]) -> list[tuple[float, str]]:
@@ -153,26 +145,19 @@ def _oldest_first(entries: Iterable[os.DirEntry[str]]) -> list[tuple[float, str]
         try:
             stored.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
         except OSError:
-            continue  # removed meanwhile, by hand or by the sender: any file may go at any time (P10)
+            continue  # removed meanwhile, by hand or by the sender: any file may be removed at any time (P10)
     return sorted(stored)
 
 
-def _sessions(folder: str, home: Home) -> Iterator[os.DirEntry[str]]:
-    """The files with a session's name in one of our folders, in no order."""
-    return _files(folder, home, _is_session_name)
+def _sessions(directory: str, home: Home) -> Iterator[os.DirEntry[str]]:
+    """The files with a session's name in one of our directories, in any order."""
+    return _files(directory, home, _is_session_name)
 
 
-def _files(folder: str, home: Home, is_meant: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
-    """The regular files with such names in one of our folders; none if it is not there, or reached by a symlink."""
-    if not all(files.is_folder(each) for each in {home.folder, home.telemetry, folder}):
-        return
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if is_meant(entry.name) and entry.is_file(follow_symlinks=False):
-                    yield entry
-    except OSError:
-        return
+def _files(directory: str, home: Home, matches: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
+    """The regular files with such names in one of our directories; nothing if a symlink leads there."""
+    if all(files.is_directory(each) for each in {home.directory, home.telemetry, directory}):
+        yield from files.regular_files(directory, matches)
 
 
 def _is_unfinished(name: str) -> bool:

@@ -1,6 +1,6 @@
-"""The random key that `hosts = "salted"` puts into the sums of host names. It never leaves this machine.
+"""The random key that `hosts = "salted"` adds to the hashes of hostnames. It never leaves this machine.
 
-It is made by the first run that needs it, and stays until the installation id is changed.
+The first run that needs it generates it, and it stays until the installation id is reset.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LENGTH = 32  # bytes
 
 
 def read(home: Home) -> bytes | None:
-    """The key; None if there is none."""
+    """The key; None if there is no valid one."""
     try:
         key = files.read(home.hosts_key, limit=LENGTH)
     except OSError:
@@ -27,7 +27,7 @@ def read(home: Home) -> bytes | None:
 
 
 def ensure(home: Home) -> bytes:
-    """The key; made if there is none that can be used. Of many at once, one makes it. Raises OSError."""
+    """The key; generated if there is no valid one. Of concurrent processes, one wins. Raises OSError."""
     if read(home) is None:
         files.remove(home.hosts_key)
     files.create_once(home.hosts_key, os.urandom(LENGTH))
@@ -38,5 +38,5 @@ def ensure(home: Home) -> bytes:
 
 
 def forget(home: Home) -> None:
-    """Remove the key: who sees the sums of a later one cannot tell that they are of the same hosts."""
+    """Remove the key, so that hashes made with a later one cannot be linked to the same hosts."""
     files.remove(home.hosts_key)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+
 from launcher.home import files
-from launcher.record import session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ NIL = "00000000-0000-0000-0000-000000000000"
 
 
 def read(home: Home) -> str | None:
-    """The id, NIL if something else stands in its file, None if there is no file."""
+    """The id; NIL if its file holds no UUID, None if there is no file."""
     try:
         text = files.read(home.installation_id, limit=64).decode("ascii", "replace").strip().lower()
     except FileNotFoundError:
@@ -25,22 +26,24 @@ def read(home: Home) -> str | None:
 
 
 def ensure(home: Home) -> str:
-    """The id; made if there is none. Of many processes that make one at once, one wins. Raises OSError."""
+    """The id; generated if there is none. Of concurrent processes, one wins. Raises OSError."""
     existing = read(home)
     if existing:
         return existing
-    files.create_once(home.installation_id, session.new_id().encode())
+    files.create_once(home.installation_id, str(uuid.uuid4()).encode())
     return read(home) or NIL
 
 
 def reset(home: Home) -> str:
-    """Put a new id in the place of whatever is there: the new one. Raises OSError."""
-    new = session.new_id()
-    files.make_folder(home.folder)
+    """Replace whatever is there by a new id, and return it. Raises OSError."""
+    new = str(uuid.uuid4())
+    files.make_directory(home.directory)
     files.replace(home.installation_id, new.encode())
     return new
 
 
 def _is_uuid(text: str) -> bool:
-    groups = text.split("-")
-    return [len(group) for group in groups] == [8, 4, 4, 4, 12] and set("".join(groups)) <= set("0123456789abcdef")
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

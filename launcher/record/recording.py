@@ -47,7 +47,7 @@ def prepare(situation: Situation, home: Home, started: float) -> Prepared:
         home,
         started,
         earlier_payloads=adoption.before(home.telemetry, started),
-        eviction_order=spool.next_to_go(home),
+        eviction_order=spool.eviction_order(home),
         host=host_os.operating_system(),
         targets=targets.of_run(situation),
     )
@@ -63,9 +63,9 @@ def collect_after_exit(prepared: Prepared) -> Collected | None:
     ended = time.time()
     home, started = prepared.home, prepared.started
     decision = prepared.situation.reread().decision
-    if not decision.on or not files.is_folder(home.folder):
+    if not decision.on or not files.is_directory(home.directory):
         return None
-    files.make_folder(home.telemetry)
+    files.make_directory(home.telemetry)
     hosts = decision.hosts.level
     return Collected(
         prepared,

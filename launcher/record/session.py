@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+import uuid
+
+from launcher.home import files, spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,13 +22,10 @@ else:
     Session = dict  # the name, for modules that may import typing where this one may not
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "session.schema.json")
-LIMIT = 64 * 1024  # bytes of a session file; a larger one is not ours
-
-_checker: Callable[[object], Session] | None = None
 
 
 class InvalidSession(ValueError):
-    """Not a record as the schema has it. The message says which part of the schema, and quotes nothing."""
+    """Does not satisfy the schema. The message names the part of the schema, and quotes nothing of the record."""
 
 
 class TooLarge(InvalidSession):
@@ -41,8 +42,8 @@ def build(
 ) -> Session:
     """The record of a run on `host` that was to connect to `targets`, whose operating systems are `platforms`.
 
-    These fields are the promises P1 to P6 of the privacy page, and there are no others. `hosts`, a level of
-    decision.HOSTS, may be less than the page names; "salted" needs the `key` of this installation.
+    These fields are the promises P1 to P6 of the privacy page, and there are no others. `hosts`, one of decision.HOSTS,
+    may record less of the targets than the page names; "salted" needs the `key` of this installation.
     """
     record = {
         "schema": 1,
@@ -51,7 +52,7 @@ def build(
         "command": "chef-run",
         "host": {"os": host["os"], "version": host["version"]},
         "targets": [
-            {"hostname_sha256": sum_of(target, hosts, key), "transport": target.transport, "os": platform}
+            {"hostname_sha256": hash_of(target, hosts, key), "transport": target.transport, "os": platform}
             for target, platform in zip(targets, platforms)
         ],
     }
@@ -59,7 +60,7 @@ def build(
 
 
 def tightened(record: Session, hosts: str, *, salted: bool) -> Session:
-    """The record with no more of the hosts than the level `hosts` allows; `salted`: its sums have the key in them."""
+    """The record with no more of its targets than `hosts` allows; `salted` tells whether its hashes are salted."""
     if hosts == "off":
         return {**record, "targets": []}
     if hosts == "count" or (hosts == "salted" and not salted):
@@ -68,31 +69,29 @@ def tightened(record: Session, hosts: str, *, salted: bool) -> Session:
     return record
 
 
-def sum_of(target: Target, hosts: str, key: bytes) -> str:
-    """The sum that is recorded in the place of a target's name."""
+def hash_of(target: Target, hosts: str, key: bytes) -> str:
+    """The hash that is recorded in place of a target's name."""
     if hosts != "salted":
         return target.sha256
     return hashlib.sha256(key + bytes.fromhex(target.sha256)).hexdigest()
 
 
 def new_id(key: bytes = b"") -> str:
-    """A random UUID, version 4 (RFC 9562). Made here because the uuid module costs more than a run may.
+    """A random UUID, version 4.
 
-    With a key, its last six bytes are a mark that only who has the key can tell from random ones: see `is_salted`.
+    With a key, its last six bytes are derived from the key and the other bytes, by which `is_salted` recognizes it.
+    Without the key they cannot be told from random ones.
     """
-    digits = bytearray(os.urandom(16))
-    digits[6] = digits[6] & 0x0F | 0x40
-    digits[8] = digits[8] & 0x3F | 0x80
+    id = uuid.uuid4()
     if key:
-        digits[10:] = _mark(key, bytes(digits[:10]))
-    text = digits.hex()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+        id = uuid.UUID(bytes=id.bytes[:10] + _mark(key, id.bytes[:10]))
+    return str(id)
 
 
 def is_salted(record: Session, key: bytes | None) -> bool:
-    """Whether this key is in the sums of a record: told by its id, since it has no field for it, and needs none."""
-    digits = bytes.fromhex(record["id"].replace("-", ""))
-    return key is not None and digits[10:] == _mark(key, digits[:10])
+    """Whether the hashes of a record are salted with this key. Its id tells, so that it needs no field for it."""
+    id = uuid.UUID(record["id"]).bytes
+    return key is not None and id[10:] == _mark(key, id[:10])
 
 
 def _mark(key: bytes, beginning: bytes) -> bytes:
@@ -100,21 +99,25 @@ def _mark(key: bytes, beginning: bytes) -> bytes:
 
 
 def check(record: object) -> Session:
-    """The record itself, if it is one as the schema has it. Raises InvalidSession."""
-    global _checker
+    """The record itself, if it satisfies the schema. Raises InvalidSession."""
     from launcher import dependencies
 
     dependencies.make_importable("fastjsonschema")
     import fastjsonschema
 
-    if _checker is None:
-        _checker = fastjsonschema.compile(schema())
     try:
-        checked: Session = _checker(record)
+        return _checker()(record)
     except fastjsonschema.JsonSchemaValueException as error:
         # The library's message quotes the value that it found.
         raise InvalidSession(f"{'/'.join(map(str, error.path))} does not satisfy {error.rule!r}") from None
-    return checked
+
+
+@functools.lru_cache(maxsize=1)
+def _checker() -> Callable[[object], Session]:
+    import fastjsonschema
+
+    checker: Callable[[object], Session] = fastjsonschema.compile(schema())
+    return checker
 
 
 def schema() -> dict[str, Any]:
@@ -125,10 +128,10 @@ def schema() -> dict[str, Any]:
 
 
 def to_bytes(record: Session) -> bytes:
-    """The record as it stands in its file: indented, for people who look. Raises TooLarge."""
+    """The content of the record's file: JSON, indented for people who look. Raises TooLarge."""
     content = (json.dumps(record, indent=2) + "\n").encode()
-    if len(content) > LIMIT:
-        raise TooLarge(f"more than {LIMIT} bytes")
+    if len(content) > spool.MAX_SESSION_SIZE:
+        raise TooLarge(f"more than {spool.MAX_SESSION_SIZE} bytes")
     return content
 
 
@@ -136,5 +139,12 @@ def from_bytes(content: bytes) -> Session:
     """The record that a session file holds. Raises InvalidSession."""
     try:
         return check(json.loads(content))
-    except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, InvalidSession) else InvalidSession("not JSON") from None
+    except InvalidSession:
+        raise
+    except (ValueError, RecursionError):
+        raise InvalidSession("not JSON") from None
+
+
+def read(path: str) -> Session:
+    """The record in a session file. Raises InvalidSession, OSError."""
+    return from_bytes(files.read(path, spool.MAX_SESSION_SIZE))

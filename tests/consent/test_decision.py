@@ -110,7 +110,7 @@ def test_an_opt_out_for_one_run_drops_nothing(variable: str) -> None:
 def test_the_reason_is_the_first_source_that_says_off() -> None:
     decided = decision({"DO_NOT_TRACK": "1"}, config=telemetry(enabled=False))
     assert decided.reason is not None
-    assert (decided.reason.name, decided.reason.says) == ("DO_NOT_TRACK", "set")
+    assert (decided.reason.name, decided.reason.message) == ("DO_NOT_TRACK", "set")
     assert [source.name for source in decided.sources if source.off] == ["DO_NOT_TRACK", "config x.toml"]
 
 

@@ -243,7 +243,7 @@ def test_a_sender_whose_time_is_up_says_so_and_is_no_failure(
     (stocked.telemetry / ".next-attempt").write_text("5 interrupted\n")
     held = lock.take(str(stocked.telemetry / ".lock"))
     assert held is not None
-    until = time.monotonic() + attempt.SHORTEST + 1
+    until = time.monotonic() + attempt.MIN_REQUEST_TIME + 1
     attempt.deliver(stocked.env, held, stored_before=time.time(), until=until)
     os.close(held)
     assert 1 <= len(plain_collector.requests) <= 5

@@ -308,7 +308,7 @@ def test_sessions_that_waited_for_thirty_days_go_and_are_counted(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     old, _ = stocked.sessions()
-    os.utime(old, (time.time() - spool.LONGEST - 60,) * 2)
+    os.utime(old, (time.time() - spool.MAX_AGE - 60,) * 2)
     launcher.run("flush")
     assert len(collector.requests) == 1
     assert launcher.status()["dropped"] == 1
@@ -317,10 +317,10 @@ def test_sessions_that_waited_for_thirty_days_go_and_are_counted(
 def test_of_too_many_sessions_the_oldest_go_and_are_counted(stocked: Home, launcher: Launcher) -> None:
     oldest = stocked.oldest_first()[0]
     text = oldest.read_text()
-    for number in range(spool.MOST):
+    for number in range(spool.MAX_WAITING):
         (stocked.telemetry / f"session-00000000-0000-4000-8000-{number:012}.json").write_text(text)
     launcher.exec("web03", "a", "b")
-    assert len(stocked.sessions()) == spool.MOST
+    assert len(stocked.sessions()) == spool.MAX_WAITING
     assert not oldest.exists()
     assert launcher.status()["dropped"] == 3
 
@@ -370,4 +370,4 @@ def test_receipts_stay_small(stocked: Home, launcher: Launcher, collector: Colle
     path.write_text('{"day": "2026-01-01", "session": "old"}\n' * 10000)
     launcher.run("flush")
     assert [line["session"] == "old" for line in stocked.receipts()[-3:]] == [True, False, False]
-    assert receipts.LIMIT // 3 < path.stat().st_size < receipts.LIMIT
+    assert receipts.MAX_RECEIPTS_SIZE // 3 < path.stat().st_size < receipts.MAX_RECEIPTS_SIZE

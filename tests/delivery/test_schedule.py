@@ -37,11 +37,11 @@ def test_an_attempt_counts_as_failed_until_it_has_ended(layout: Layout) -> None:
     schedule.begin(layout)
     failure = schedule.last_failure(layout)
     assert failure
-    assert (failure.attempts, failure.says) == (2, "interrupted")
+    assert (failure.attempts, failure.message) == (2, "interrupted")
     schedule.fail(layout, "HTTP status 503")
     failure = schedule.last_failure(layout)
     assert failure
-    assert (failure.attempts, failure.says) == (2, "HTTP status 503")
+    assert (failure.attempts, failure.message) == (2, "HTTP status 503")
     schedule.clear(layout)
     assert schedule.last_failure(layout) is None
     assert schedule.is_due(layout)
@@ -54,7 +54,7 @@ def test_an_attempt_that_sent_something_is_the_first_failure(layout: Layout) -> 
     failure = schedule.last_failure(layout)
     assert failure
     assert failure.attempts == 1
-    assert failure.not_before < time.time() + schedule.FIRST
+    assert failure.not_before < time.time() + schedule.FIRST_DELAY
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"many HTTP", b"x" * 9999])

@@ -30,28 +30,28 @@ def fill(home: Home, number: int) -> None:
 
 
 def test_a_run_drops_the_oldest_of_too_many_and_counts_them(stocked: Home, launcher: Launcher) -> None:
-    fill(stocked, spool.MOST)
+    fill(stocked, spool.MAX_WAITING)
     stocked.postpone()
     launcher.exec("web03", "a", "b")
-    assert len(stocked.sessions()) == spool.MOST
+    assert len(stocked.sessions()) == spool.MAX_WAITING
     gone = [f"session-00000000-0000-4000-8000-{each:012}.json" for each in range(4)]
     assert [(stocked.telemetry / name).exists() for name in gone] == [False, False, False, True]
     assert launcher.status()["dropped"] == 3
 
 
 def test_what_only_has_the_name_of_a_session_takes_no_place(stocked: Home) -> None:
-    fill(stocked, spool.MOST - len(stocked.sessions()))
-    next_to_go = spool.next_to_go(stocked.layout)
+    fill(stocked, spool.MAX_WAITING - len(stocked.sessions()))
+    eviction_order = spool.eviction_order(stocked.layout)
     (stocked.telemetry / "session-00000000-0000-4000-8000-bbbbbbbbbbbb.json").mkdir()
-    spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", next_to_go)
-    assert sum(path.is_file() for path in stocked.sessions()) == spool.MOST
+    spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", eviction_order)
+    assert sum(path.is_file() for path in stocked.sessions()) == spool.MAX_WAITING
 
 
 def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(stocked: Home) -> None:
     fill(stocked, 3000)
-    spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.next_to_go(stocked.layout))
+    spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.eviction_order(stocked.layout))
     left = 3003 - len(stocked.sessions())
-    assert 0 < left <= spool.EXAMINED - spool.MOST
+    assert 0 < left <= spool.MAX_EXAMINED - spool.MAX_WAITING
 
 
 def test_the_sender_holds_the_bounds_of_what_was_rejected_too(
@@ -65,7 +65,7 @@ def test_the_sender_holds_the_bounds_of_what_was_rejected_too(
     for path in stocked.sessions()[:600]:
         os.link(path, rejected / path.name)
     launcher.run("flush")
-    assert len(stocked.sessions()) == len(list(rejected.iterdir())) == spool.MOST
+    assert len(stocked.sessions()) == len(list(rejected.iterdir())) == spool.MAX_WAITING
     assert launcher.status()["dropped"] == 202 + 100
 
 

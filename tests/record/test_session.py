@@ -135,3 +135,14 @@ def test_all_that_can_be_built_satisfies_the_schema(
     platforms = data.draw(st.lists(platform, min_size=len(found), max_size=len(found)))
     made = session.build(installation, host, found, platforms, hosts, key)
     assert session.from_bytes(session.to_bytes(made)) == made
+
+
+def test_an_id_tells_whoever_has_the_key_that_the_hashes_are_salted() -> None:
+    key = bytes(range(32))
+    made = session.build(ID, HOST, [Target("0" * 64, "0" * 40, "ssh")], ["linux"], "salted", key)
+    assert session.is_salted(made, key)
+    assert not session.is_salted(made, key[::-1])
+    assert not session.is_salted(made, None)
+    assert not session.is_salted(record(), key)
+    # As earlier versions made it: they are still to be recognized.
+    assert session.is_salted({"id": "05505d13-2fd3-4dff-96a6-c92eac1bcf06"}, key)
