@@ -12,9 +12,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Thread
-    from typing import Any, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     T = TypeVar("T")
+    Covariant = TypeVar("Covariant", covariant=True)
+
+    class Result(Protocol[Covariant]):
+        """Waits for work to be done, for so many seconds at most if given, and gives its result; else None."""
+
+        def __call__(self, seconds: float | None = None) -> Covariant | None: ...
+
 
 VARIABLE = "CHEF_RUN_LAUNCHER_DEFECTS"
 
@@ -28,8 +35,8 @@ def quietly(work: Callable[..., T], *arguments: Any) -> T | None:
         return None
 
 
-def in_background(work: Callable[..., T], *arguments: Any) -> Callable[[], T | None]:
-    """Begin to work quietly in a thread. What is returned waits for it to be done, and gives its result."""
+def in_background(work: Callable[..., T], *arguments: Any) -> Result[T]:
+    """Begin to work quietly in a thread."""
     results: list[T | None] = []
 
     def run() -> None:
@@ -37,12 +44,12 @@ def in_background(work: Callable[..., T], *arguments: Any) -> Callable[[], T | N
 
     thread = quietly(_started, run)
 
-    def result() -> T | None:
+    def result(seconds: float | None = None) -> T | None:
         if thread:
-            thread.join()
+            thread.join(seconds)
         else:
             run()  # there was no thread to be had
-        return results.pop()
+        return results[0] if results else None
 
     return result
 

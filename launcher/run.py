@@ -135,7 +135,7 @@ def _flush_and_prepare(
     from launcher.record import recording
 
     prepared = recording.prepare(situation, recorded.home, started)
-    if sender is not None:
+    if sys.platform != "win32" and sender is not None:
         os.waitpid(sender, os.WNOHANG)  # it has long ended, unless a lock does not answer
     return prepared
 

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from launcher.cli.output import console, count, errors, plain
+from launcher.cli.output import console, count, errors, plain, say_what_is_skipped
 from launcher.consent import switch
 from launcher.consent.situation import Situation
 from launcher.home import spool
@@ -15,10 +15,12 @@ from launcher.home.layout import Home
 
 def disable() -> None:
     """Disable telemetry for good, in config.toml. What waits is dropped unsent."""
-    home = _set(enabled=False)
+    home, is_new = _set(enabled=False)
     dropped = spool.discard_all(home)
     left = spool.oldest_first(home)
     console.print(f"Telemetry is disabled in {plain(home.config)}.")
+    if is_new:
+        say_what_is_skipped(home)
     if left:
         errors.print(f"chef-run-launcher: not dropped: {plain(left[0][1])} cannot be removed; see `doctor`")
         raise typer.Exit(1)
@@ -29,7 +31,7 @@ def disable() -> None:
 
 def enable() -> None:
     """Enable telemetry again, where config.toml disables it. Whatever else turns it off still does."""
-    home = _set(enabled=True)
+    home, _ = _set(enabled=True)
     state = "Telemetry is enabled in" if os.path.exists(home.config) else "Nothing disables telemetry in"
     console.print(f"{state} {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
@@ -37,13 +39,15 @@ def enable() -> None:
         console.print(f"It stays off all the same: {plain(reason.name)}: {plain(reason.message)}.")
 
 
-def _set(enabled: bool) -> Home:
+def _set(enabled: bool) -> tuple[Home, bool]:
+    """The home whose config.toml says so now, and whether its directory had to be made for that."""
     situation = Situation(os.environ)
     home = situation.home
     problem = situation.home_problem
     if home is None or problem:
         errors.print(f"chef-run-launcher: nothing was changed: {plain(problem or 'there is no HOME')}")
         raise typer.Exit(1)
+    was_there = os.path.lexists(home.directory)
     try:
         switch.set_enabled(home, enabled)
     except switch.Unchangeable as error:
@@ -52,4 +56,4 @@ def _set(enabled: bool) -> Home:
     except OSError as error:
         errors.print(f"chef-run-launcher: {plain(home.config)} cannot be changed ({error.strerror})")
         raise typer.Exit(1) from None
-    return home
+    return home, not was_there and os.path.lexists(home.directory)

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from launcher.home.layout import Home
+
 # Characters that the encoding of the output lacks are escaped, instead of ending the command with an error.
 for _stream in (sys.stdout, sys.stderr):
     if isinstance(_stream, io.TextIOWrapper):
@@ -39,6 +41,13 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
 def plain(text: str) -> str:
     """`text` to be printed as it is: markup in it, and bytes that are not UTF-8 (of a path, say), are escaped."""
     return escape(text.encode("utf-8", "backslashreplace").decode())
+
+
+def say_what_is_skipped(home: Home) -> None:
+    """To be said where we have made ~/.chef-workstation ourselves."""
+    console.print(
+        f"That made {plain(home.directory)}. chef-run sets itself up where it is missing, and will not do so any more."
+    )
 
 
 def moment(seconds: float) -> str:

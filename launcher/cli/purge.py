@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from launcher.cli.output import console, count, errors, plain
+from launcher.cli.output import console, count, errors, plain, say_what_is_skipped
 from launcher.consent.situation import Situation
 from launcher.delivery import receipts
 from launcher.home import spool
@@ -32,8 +32,11 @@ def purge(
     receipts.discard(home)
     console.print(f"Deleted {count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}, all receipts.")
     if reset_id:
+        was_there = os.path.lexists(home.directory)
         hosts_key.forget(home)
         console.print(f"The installation id is now {installation_id.reset(home)}.")
+        if not was_there:
+            say_what_is_skipped(home)
     left = spool.remaining(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
     if left:
         errors.print(f"chef-run-launcher: not deleted: {plain(left[0])} cannot be removed; see `doctor`")

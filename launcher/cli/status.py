@@ -15,9 +15,11 @@ from launcher.consent.situation import Situation
 from launcher.delivery import endpoint, receipts, schedule
 from launcher.home import lock, spool
 from launcher.home.layout import Home
+from launcher.quiet import in_background
 from launcher.record import installation_id, session
 
 RECEIPTS_SHOWN = 3
+LOCK_SECONDS = 1  # that a lock may take to answer: on a network file system it may never do so
 
 
 def status(
@@ -80,7 +82,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
         "rejected": len(spool.rejected(home)),
-        "sending": lock.is_held(home.lock),
+        "sending": in_background(lock.is_held, home.lock)(LOCK_SECONDS),
         "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
@@ -170,7 +172,9 @@ def _stored_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("rejected, dropped", f"{report['rejected']}, {report['dropped']}"),
     ]
     failure = report["last_failure"]
-    if report["sending"]:
+    if report["sending"] is None:
+        rows.append(("delivery", "not known: the lock does not answer"))
+    elif report["sending"]:
         rows.append(("delivery", "under way"))
     elif failure:
         rows.append(("last delivery", f"failed ({failure['says']}), {count(failure['attempts'], 'attempt')} in a row"))

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-MAX_CONFIG_SIZE = 1024 * 1024  # bytes
+MAX_CONFIG_SIZE = 256 * 1024  # bytes, which the TOML library reads in half a second, whatever they are
 
 
 class Config:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from launcher.home import files
 
 TYPE_CHECKING = False
@@ -25,24 +23,17 @@ def is_current(home: Home) -> bool:
 def claim(home: Home) -> bool:
     """Whether this process is the one to show the notice. Of concurrent processes, one is; it is noted on disk.
 
-    If it cannot be noted, no process shows the notice, and nothing is sent.
+    If it cannot be noted, no process shows the notice, and nothing is sent. No lock is taken: one that does not answer
+    would hold up the end of a run. In the place of an older notice, processes at the very same time may all show it.
     """
-    from launcher.home import lock  # not at the top: every run calls `is_current`, and only one gets here
-
     try:
-        lock_fd = lock.take(home.lock)
-    except OSError:
-        return False
-    if lock_fd is None:
-        return False  # another process shows it, or delivers: then the next run shows it
-    try:
+        if files.create_once(home.notice, VERSION, durable=False):
+            return True
         if is_current(home):
             return False
         files.replace(home.notice, VERSION)
     except OSError:
         return False
-    finally:
-        os.close(lock_fd)
     return True
 
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     Table = dict[str, Any]
 
 
+MAX_KEY_PARTS = 100
+_NOT_IN_A_KEY = set("\n=,#[]{}")
+
+
 class TOMLError(ValueError):
     """Not TOML. The message says where, and quotes nothing of the text, which may hold secrets."""
 
@@ -118,7 +122,19 @@ def _is_printable(text: str) -> bool:
     return text.replace("\t", "").isprintable()
 
 
+def _has_endless_key(text: str) -> bool:
+    """Whether there may be a key of very many parts, `a.a.a…`, for which the library takes quadratic time."""
+    parts = 0
+    for piece in text.split("."):
+        parts = parts + 1 if piece.strip() and not set(piece) & _NOT_IN_A_KEY else 0
+        if parts > MAX_KEY_PARTS:
+            return True
+    return False
+
+
 def _with_the_library(text: str) -> Table:
+    if _has_endless_key(text):
+        raise TOMLError(f"a key of more than {MAX_KEY_PARTS} parts")
     import sys
 
     if sys.version_info >= (3, 11):
@@ -136,3 +152,5 @@ def _with_the_library(text: str) -> Table:
         raise TOMLError(f"not valid TOML, {place}") from None
     except RecursionError:
         raise TOMLError("not valid TOML, nested too deeply") from None
+    except ValueError:  # of Python's own: a number of more digits than it reads
+        raise TOMLError("a number with too many digits") from None

@@ -44,8 +44,9 @@ class Changed(OSError):
 def read(path: str, limit: int, *, follow: bool = False, expected: Version | None = None) -> bytes:
     """The whole content of a regular file of at most `limit` bytes.
 
-    Never blocks: a FIFO is opened without waiting for a writer, and is not read. A symlink is followed only if `follow`
-    is set. Raises OSError: NotARegularFile, TooLarge, or Changed if the file is not the `expected` version.
+    Never blocks, and opens nothing but a regular file: who writes into a FIFO would take us for its reader. A symbolic
+    link is followed only if `follow` is set. Raises OSError: NotARegularFile, TooLarge, or Changed if the file is not
+    the `expected` version.
     """
     descriptor, status = _open_regular(path, follow)
     try:
@@ -73,6 +74,9 @@ def read_last_lines(path: str, limit: int) -> bytes:
 
 def _open_regular(path: str, follow: bool = False) -> tuple[int, os.stat_result]:
     """A descriptor to read from, and the status of what it refers to."""
+    before = os.stat(path, follow_symlinks=follow)
+    if not stat.S_ISREG(before.st_mode) and not stat.S_ISLNK(before.st_mode):
+        raise NotARegularFile
     descriptor = os.open(path, os.O_RDONLY | O_NONBLOCK | O_BINARY | (0 if follow else O_NOFOLLOW))
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -162,19 +166,21 @@ def replace(path: str, content: bytes, *, modified: float | None = None) -> None
         raise
 
 
-def create_once(path: str, content: bytes) -> None:
+def create_once(path: str, content: bytes, *, durable: bool = True) -> bool:
     """Make sure that there is a file: if there is none, write it as `create` does. Of concurrent callers, one wins.
 
-    Its content is complete and on disk before it gets its name: it will not be written again. Raises OSError.
+    Its content is complete, and on disk if it is to be `durable`, before it gets its name. True if this call has made
+    it. Raises OSError.
     """
     if os.path.lexists(path):
-        return
+        return False
     temporary = temporary_name(path)
-    create(temporary, content, durable=True)
+    create(temporary, content, durable=durable)
     try:
         os.link(temporary, path)  # unlike a rename, fails if another caller was first
+        return True
     except FileExistsError:
-        pass
+        return False
     finally:
         remove(temporary)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,21 @@ def test_a_named_config_that_is_a_pipe_is_left_to_chef_run(
     """It can be read once, and chef-run is to have what stands in it."""
     os.mkfifo(tmp_path / "named.toml")
     assert_off(home, launcher, chef_run, "-c", str(tmp_path / "named.toml"), "web01", "a", "b")
+
+
+def test_who_writes_into_a_named_pipe_is_read_by_chef_run_alone(
+    tmp_path: Path, home: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    """Somebody who opens it and goes away again would end its writer by SIGPIPE."""
+    home.use()
+    pipe = tmp_path / "named.toml"
+    os.mkfifo(pipe)
+    chef_run.path.write_text('#!/bin/sh\nsleep 0.2; cat "$2"\n')
+    with subprocess.Popen(["sh", "-c", 'yes text | head -c 200000 >"$0"', pipe]) as writer:
+        done = launcher.exec("-c", str(pipe), "web01", "a", "b")
+    assert done.stdout == b"text\n" * 40000
+    assert writer.returncode == 0
+    assert home.sessions() == []
 
 
 @pytest.mark.parametrize("value", [None, "", "relative", "{home}/missing", "/dev/null"])

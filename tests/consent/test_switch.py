@@ -135,6 +135,15 @@ def test_in_a_fresh_home_disable_leaves_what_keeps_it_disabled(
     assert home.files() == {".chef-workstation/", ".chef-workstation/config.toml"}
 
 
+@pytest.mark.parametrize("command", [["disable"], ["purge", "--yes", "--reset-id"]], ids=lambda words: words[0])
+def test_what_makes_chef_runs_directory_says_what_that_means(
+    home: Home, launcher: Launcher, command: list[str]
+) -> None:
+    """chef-run sets itself up only where it is missing."""
+    assert b"will not do so any more" in launcher.run(*command).stdout.replace(b"\n", b" ")
+    assert b"any more" not in launcher.run(*command).stdout
+
+
 def test_enable_in_a_fresh_home_leaves_nothing(home: Home, launcher: Launcher) -> None:
     assert launcher.run("enable").returncode == 0
     assert home.files() == set()

@@ -1,12 +1,17 @@
 """config.toml, the system policy and the distribution profile are read as TOML, whichever way is taken."""
 
+from __future__ import annotations
+
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from launcher.consent import toml
+from launcher.consent import config, toml
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -92,3 +97,35 @@ def test_the_message_about_a_broken_file_quotes_nothing_of_it(data: bytes) -> No
 )
 def test_the_line_of_a_key_is_found_where_it_is_plain_to_see(text: str, line: int | None) -> None:
     assert toml.line_of(text, "telemetry", "enabled") == line
+
+
+HOSTILE = {
+    "a dotted key": lambda size: ".".join(["a"] * (size // 2)) + " = 1",
+    "one with spaces": lambda size: " . ".join(["a"] * (size // 4)) + " = 1",
+    "one of quoted parts": lambda size: ".".join(["'ä b'"] * (size // 7)) + " = 1",
+    "a header": lambda size: "[" + ".".join(["a"] * (size // 2)) + "]",
+    "an inline table": lambda size: "x = {" + ".".join(["a"] * (size // 2)) + " = 1}",
+    "many keys of a hundred parts": lambda size: (".".join(["a"] * 99) + ".%d = 1\n") * (size // 210),
+    "nested arrays": lambda size: "x = " + "[" * size,
+    "a long number": lambda size: "x = " + "1" * size,
+    "a long array": lambda size: "x = [\n" + "1," * (size // 2) + "]",
+}
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_no_file_holds_up_a_run(make: Callable[[int], str], tmp_path: Path) -> None:
+    """A dotted key of 80 kB took 22 s, before chef-run was even started."""
+    path = tmp_path / "config.toml"
+    path.write_text(make(config.MAX_CONFIG_SIZE))
+    started = time.monotonic()
+    config.load(str(path))
+    assert time.monotonic() - started < 3
+
+
+def test_a_number_that_python_does_not_read_is_a_broken_file(tmp_path: Path) -> None:
+    """And no missing one: it may say that telemetry is off."""
+    path = tmp_path / "config.toml"
+    path.write_text(f"[telemetry]\nenabled = false\n[other]\nnumber = {'1' * 5000}\n")
+    read = config.load(str(path))
+    assert read.exists
+    assert read.problem or read.get("telemetry", "enabled") is False
