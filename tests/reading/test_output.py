@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import random
 import time
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from launcher.reading import output
 from launcher.reading.command_line import Target, targets
 from launcher.reading.output import (
-    BULK,
-    CAREFUL,
+    CAREFUL_SIZE,
     FAMILIES,
-    MOST_FINDINGS,
+    KEPT,
+    MAX_ESCAPE_SIZE,
+    MAX_FINDINGS,
     OS_NAMES,
-    WINDOW,
     Observer,
     failed_hosts,
     findings,
@@ -68,17 +70,23 @@ def hosts(*names: str) -> list[Target]:
         ),
         (f"[ - ] [web[1-3]] {UNSUPPORTED}", {sha1("web[1-3]"): "freebsd"}),
         (f"\n  {NO_PACKAGE}", {"": "rocky"}),
-        (f"[✖] [web01] {NO_PACKAGE}", {sha1("web01"): "rocky", "": "rocky"}),
-        (
-            f"[ - ] [a] {UNSUPPORTED}\n[ - ] [b] {NO_PACKAGE}",
-            {sha1("a"): "freebsd", sha1("b"): "rocky", "": "rocky"},
-        ),
+        (f"[✖] [web01] {NO_PACKAGE}", {sha1("web01"): "rocky"}),
+        (f"[ - ] [a] {UNSUPPORTED}\n[ - ] [b] {NO_PACKAGE}", {sha1("a"): "freebsd", sha1("b"): "rocky"}),
+        (f"[✖] [a] {NO_PACKAGE}[✖] [b] {NO_PACKAGE}", {sha1("a"): "rocky", sha1("b"): "rocky"}),
+        (f"[{'a' * 255}] {UNSUPPORTED}", {sha1("a" * 255): "freebsd"}),
+        (f"[{'a' * 256}] {UNSUPPORTED}", {}),
+        (f"[web 01] {UNSUPPORTED}", {}),
+        (f"[] {UNSUPPORTED}", {}),
+        (f"web01] {UNSUPPORTED}", {}),
         ("\n'mac_os_x' is not a supported target operating system", {"": "macos"}),
         ("\n'templeos' is not a supported target operating system", {}),
         ("\n'web01' is not a supported target operating system", {}),
         (f"log: {UNSUPPORTED}", {}),
         (f"\n{UNSUPPORTED}\n{UNSUPPORTED.replace('freebsd', 'openbsd')}", {}),
-        ("  platform: rocky and more\n  platform version: 9", {}),
+        (f"\n{NO_PACKAGE.replace('rocky', 'rocky and more')}", {}),
+        (NO_PACKAGE.partition("\n")[2], {}),
+        (NO_PACKAGE.replace("\n  version", "\nversion"), {}),
+        (NO_PACKAGE.replace("\n  version", "\n  one\n  two\n  three\n  four\n  version"), {}),
     ],
 )
 @pytest.mark.parametrize("chunk", [0, 1, 2, 3, 7, 64])
@@ -86,32 +94,72 @@ def test_a_platform_is_read_only_where_chef_run_names_it(text: str, found: dict[
     assert said(text, chunk=chunk) == found
 
 
+SENTENCES = {
+    f"[✖] [web01] {UNSUPPORTED}\n": (sha1("web01"), "freebsd"),
+    f"[ - ] [web02] {UNSUPPORTED.replace('free', 'open')}\n": (sha1("web02"), "openbsd"),
+    f"[✖] [web03] {NO_PACKAGE}": (sha1("web03"), "rocky"),
+    "└── [/] [web04] Connecting as root...": None,
+    "\n": None,
+}
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_escape_sequences_and_chunk_ends_may_stand_anywhere(data: st.DataObject) -> None:
-    sentences = {
-        f"[✖] [web01] {UNSUPPORTED}\n": (sha1("web01"), "freebsd"),
-        f"[ - ] [web02] {UNSUPPORTED.replace('free', 'open')}\n": (sha1("web02"), "openbsd"),
-        f"[✖] [web03] {NO_PACKAGE}": (sha1("web03"), "rocky"),
-        "└── [/] [web04] Connecting as root...": None,
-        "\n": None,
-    }
-    spoken = data.draw(st.lists(st.sampled_from(sorted(sentences)), max_size=6))
+def test_escape_sequences_may_stand_anywhere(data: st.DataObject) -> None:
+    spoken = data.draw(st.lists(st.sampled_from(sorted(SENTENCES)), max_size=6))
     text = "".join(spoken).encode()
     for _ in range(data.draw(st.integers(0, 12))):
         place = data.draw(st.integers(0, len(text)))
         # Not into the middle of another sequence: that would be another sequence.
         if b"\x1b" not in text[max(0, place - 12) : place]:
             text = text[:place] + data.draw(st.sampled_from(ESCAPES)) + text[place:]
-    observer = Observer()
-    while text:
-        size = data.draw(st.integers(1, 300))
-        observer.feed(text[:size])
-        text = text[size:]
 
-    found = findings(observer.report())
-    found.pop("", None)
-    assert found == dict(sentence for sentence in map(sentences.get, spoken) if sentence)
+    assert said(text, chunk=data.draw(st.integers(1, 300))) == dict(
+        sentence for sentence in map(SENTENCES.get, spoken) if sentence
+    )
+
+
+@pytest.mark.parametrize(("size", "found"), [(50, {sha1("web01"): "freebsd"}), (51, {}), (5000, {})])
+def test_what_is_too_long_for_an_escape_sequence_is_none(size: int, found: dict[str, str]) -> None:
+    text = f"[web01] \x1b[{'1' * size}m{UNSUPPORTED}"
+    for chunk in (1, 7, 64, len(text)):
+        assert said(text, chunk=chunk) == found
+
+
+def test_a_row_is_read_wherever_in_it_the_careful_reading_ends() -> None:
+    text = f"\x1b7\x1b]0;title\x1b\\└── \x1b[0m[✖] [web01] {UNSUPPORTED}\x1b8\r\n"
+    for careful in range(1, len(text.encode()) + 1):
+        with patch.object(output, "CAREFUL_SIZE", careful):
+            assert said(text) == {sha1("web01"): "freebsd"}
+
+
+# What sentences, escape sequences and marks are made of, whole and in pieces, and what is none of them.
+PIECES = st.one_of(
+    st.sampled_from([sentence.encode() for sentence in SENTENCES]),
+    st.sampled_from([f"\n{UNSUPPORTED}".encode(), f"[web01] {UNSUPPORTED.replace('freebsd', 'hpux')}".encode()]),
+    st.sampled_from([f"\n  {NO_PACKAGE}".encode(), *NO_PACKAGE.encode().splitlines(keepends=True)]),
+    st.sampled_from([*ESCAPES, b"\x1b", b"\x1b[", b"\x1b]", b"\x1b]0;" + b"t" * 190, b"\x1b\\", b"\x07", b"\x1b ("]),
+    st.sampled_from([*output.MARKS, "✖".encode(), "✖".encode()[:2], b"\x96", b"[", b"] ", b"'", b"\r\n", b"  "]),
+    st.builds(bytes.__mul__, st.sampled_from([b"[", b"1", b" ", b"x", b"\x1b[", b"  x\n"]), st.integers(1, 1500)),
+    st.binary(max_size=30),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(PIECES, max_size=30), st.lists(st.integers(0, 1 << 16)), st.integers(1, 4000))
+def test_wherever_output_is_cut_the_findings_are_those_of_one_piece(
+    pieces: list[bytes], cuts: list[int], careful: int
+) -> None:
+    text = b"".join(pieces)
+    places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
+    with patch.object(output, "CAREFUL_SIZE", careful):
+        whole, cut, bytewise = Observer(), Observer(), Observer()
+        whole.feed(text)
+        for start, end in zip(places, places[1:]):
+            cut.feed(memoryview(text)[start:end])
+        for start in range(len(text)):
+            bytewise.feed(text[start : start + 1])
+    assert findings(whole.report()) == findings(cut.report()) == findings(bytewise.report())
 
 
 @settings(max_examples=300, deadline=None)
@@ -125,30 +173,36 @@ def test_any_bytes_leave_only_hashes_and_names_of_the_vocabulary(chunks: list[by
 
 def test_memory_and_report_stay_bounded_whatever_is_said() -> None:
     observer = Observer()
-    for number in range(3 * MOST_FINDINGS):
+    for number in range(3 * MAX_FINDINGS):
         observer.feed(f"[✖] [web{number}] {UNSUPPORTED}\n".encode())
         observer.feed(b"\x1b[" + b"1" * 5000 + b"x" * 5000)
-        assert len(observer._seen) <= WINDOW
-        assert len(observer._begun_escape) <= WINDOW
-    assert len(observer.report()) == 21 * MOST_FINDINGS
+        assert len(observer._seen) <= KEPT
+        assert len(observer._begun_escape) <= MAX_ESCAPE_SIZE
+        assert len(observer._found) <= MAX_FINDINGS + 1
 
 
-def test_after_much_output_only_unbroken_sentences_are_found() -> None:
-    """In bulk, nothing is looked for: it passes too fast for that."""
+def test_findings_that_are_too_many_to_be_told_are_none() -> None:
     observer = Observer()
-    redraw = b"\x1b7\x1b[1A\x1b[1G [|] [web01] Connecting as root...\x1b8"
-    for _ in range(CAREFUL // len(redraw) + 1):
-        observer.feed(redraw)
-    observer.feed(f"\x1b[1G[✖] [web01] {UNSUPPORTED}\x1b8\r\n[ - ] [web02] ".encode())
-    observer.feed(NO_PACKAGE.replace("\n", "\r\n").encode())
-    assert findings(observer.report()) == {sha1("web01"): "freebsd", sha1("web02"): "rocky", "": "rocky"}
+    for number in range(MAX_FINDINGS):
+        observer.feed(f"[✖] [web{number}] {UNSUPPORTED}\n".encode())
+    assert len(observer.report()) == 21 * MAX_FINDINGS
+    observer.feed(f"[✖] [web0] {UNSUPPORTED.replace('free', 'open')}\n".encode())
+    assert observer.report() == b""
 
-    observer.feed(f"[✖] [web03] {UNSUPPORTED}\n".encode().ljust(BULK))
-    assert sha1("web03") not in findings(observer.report())
+
+def test_after_much_output_only_rows_of_failed_targets_are_read() -> None:
+    text = "\x1b7\x1b[1A\x1b[1G└── [|] [web01] Connecting as root...\x1b8".encode()
+    text *= CAREFUL_SIZE // len(text) + 1
+    text += f"\x1b[1G└── [✖] [web01] {UNSUPPORTED}\x1b8\r\n└── \x1b[0m[✖] [web02] ".encode()
+    text += NO_PACKAGE.replace("\n", "\r\n").encode()
+    text += f"[ - ] [web03] {UNSUPPORTED}\n".encode().rjust(2000)
+    for chunk in (len(text), 1 << 16, 4000):
+        assert said(text, chunk=chunk) == {sha1("web01"): "freebsd", sha1("web02"): "rocky"}
 
 
 def test_observing_bulk_takes_a_fifth_of_the_time_of_relaying_it() -> None:
-    chunk = (b"a line of a log that passes through the output of chef-run\n" * 1200)[:BULK]
+    size = 1 << 16
+    chunk = memoryview((b"a line of a log that passes through the output of chef-run\n" * 1200)[:size])
     observing, relaying = [], []
     for _ in range(3):
         observer = Observer()
@@ -161,11 +215,38 @@ def test_observing_bulk_takes_a_fifth_of_the_time_of_relaying_it() -> None:
         start = time.process_time()
         for _ in range(1000):
             os.write(sink, chunk)
-            os.read(source, BULK)
+            os.read(source, size)
         relaying.append(time.process_time() - start)
         os.close(source)
         os.close(sink)
     assert min(observing) < min(relaying) / 5
+
+
+HOSTILE_OUTPUT = {
+    "brackets": b"[",
+    "brackets and a mark": b"[" * 1000 + UNSUPPORTED.encode(),
+    "marks": UNSUPPORTED.encode(),
+    "platforms": b"\n  platform version: ",
+    "lines and no platform": b"[a] No artifacts found matching criteria.\n" + b"  x\n" * 5,
+    "escape": b"\x1b",
+    "CSI": b"\x1b[",
+    "CSI without an end": b"\x1b[" + b"1" * 70,
+    "OSC": b"\x1b]",
+    "OSC without an end": b"\x1b]" + b"1" * 300,
+    "rows": "[✖] [web01] ".encode(),
+}
+
+
+@pytest.mark.parametrize("unit", HOSTILE_OUTPUT.values(), ids=HOSTILE_OUTPUT)
+@pytest.mark.parametrize("chunk", [1 << 12, 1 << 16, 1 << 23])
+def test_whatever_is_said_is_read_in_bounded_time(unit: bytes, chunk: int) -> None:
+    said = unit * ((1 << 23) // len(unit))
+    observer = Observer()
+    start = time.process_time()
+    for place in range(0, len(said), chunk):
+        observer.feed(said[place : place + chunk])
+        observer.feed(UNSUPPORTED.encode())
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("report", [b"x", b"x" * 20, bytes(20) + b"\xff", bytes(21) + b"\0", b"\n" * 41])
@@ -186,6 +267,19 @@ def test_errors_txt_names_each_failed_host() -> None:
     )
     assert failed_hosts(text.encode()) == {sha1("web01"): "freebsd", sha1("web02"): "rocky"}
     assert failed_hosts(b"\xff\n\0Host: ") == {}
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [b"[", b"\n", b"Host: ", b"Host: a \n", b"Host: a " + b"No artifacts found matching criteria. platform: " * 9],
+    ids=repr,
+)
+def test_whatever_errors_txt_holds_is_read_in_bounded_time(unit: bytes) -> None:
+    text = unit * ((1 << 23) // len(unit))
+    start = time.process_time()
+    failed_hosts(text)
+    failed_hosts(b"Host: " + text)
+    assert time.process_time() - start < 5
 
 
 def test_sources_are_joined_by_target_the_best_first() -> None:
