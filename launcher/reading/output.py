@@ -4,7 +4,7 @@ chef-run names a target's platform in two cases only: where it does not support 
 package for it. On a terminal and with `[dev] spinner=false` those lines carry `[host]`; with one target the
 error at the end carries none and needs none; with several, logs/errors.txt has a line for each host.
 
-No regular expression here may look at a text of any length from each of its places: a child writes what it likes.
+The text may be anything, and of any size: whatever reads it takes time in proportion to it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,22 @@ from launcher.reading import hostname_hash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from launcher.reading.command_line import Target
 
 # Chef's families, as its own session payload has them.
 FAMILIES = ("linux", "windows", "macos", "solaris", "aix")
+
+# Platforms that belong to one of these families, as Chef's connection library sorts them. All others have none.
+SOLARIS = ("nexentacore", "omnios", "openindiana", "opensolaris", "smartos")
+LINUX = (
+    *("almalinux", "alpine", "amazon", "arch", "arista_eos_bash", "balenaos", "centos", "chainguard"),
+    *("cloudlinux", "coreos", "debian", "exherbo", "fedora", "gentoo", "kali", "linuxmint", "opensuse"),
+    *("oracle", "parallels-release", "raspbian", "redhat", "rocky", "scientific", "slackware", "suse"),
+    *("ubios", "ubuntu", "wolfi", "wrlinux", "xenserver", "yocto"),
+)
+FAMILY = {**dict.fromkeys(SOLARIS, "solaris"), **dict.fromkeys(LINUX, "linux")}
 
 # Everything that a record may say: a family, else a platform as Chef names it. The text of a terminal cannot
 # add to it. A report refers to a name by its place.
@@ -28,17 +38,17 @@ OS_NAMES = (
     *FAMILIES,
     *("freebsd", "openbsd", "netbsd", "dragonflybsd", "hpux", "openvms", "qnx", "vmkernel"),
     *("arista_eos", "brocade_fos", "cisco_ios", "cisco_ios_xe", "cisco_nexus"),
-    *("nexentacore", "omnios", "openindiana", "opensolaris", "smartos"),
-    *("almalinux", "alpine", "amazon", "arch", "arista_eos_bash", "balenaos", "centos", "chainguard"),
-    *("cloudlinux", "coreos", "debian", "exherbo", "fedora", "gentoo", "kali", "linuxmint", "opensuse"),
-    *("oracle", "parallels-release", "raspbian", "redhat", "rocky", "scientific", "slackware", "suse"),
-    *("ubios", "ubuntu", "wolfi", "wrlinux", "xenserver", "yocto"),
+    *SOLARIS,
+    *LINUX,
 )
 
 # The package resolver's own words for some of them. `el` is Red Hat or a relative of it: nobody says which.
 SPELLINGS = {"darwin": "macos", "mac_os_x": "macos", "solaris2": "solaris", "sles": "suse", "el": "linux"}
 
-# In a map of findings: what was said of the run's only target, without its name.
+# What a source says of the hosts that it names: names of OS_NAMES by SHA-1 hash. Nothing of a host is an empty set.
+Claims = dict[str, set[str]]
+
+# In claims: what was said of the run's only target, without its name.
 ONLY_TARGET = ""
 
 # What the two sentences have after and before the platform's name.
@@ -129,7 +139,8 @@ class Observer:
             before = text[max(end, mark.start() - WINDOW) : mark.start()]
             end = mark.end()
             if needed in before and len(self._found) <= MAX_FINDINGS:
-                self._remember(*(_unsupported if mark[0] == UNSUPPORTED else _without_package)(_plain(before)))
+                sentence = _unsupported if mark[0] == UNSUPPORTED else _without_package
+                self._remember(*sentence(_plain(before)))
         return text[end:]
 
     def _remember(self, host: bytes | None, word: bytes) -> None:
@@ -185,21 +196,18 @@ def _hash(host: bytes) -> str:
     return hostname_hash.sha1(host.lower())
 
 
-def findings(report: bytes) -> dict[str, str]:
-    """Names by SHA-1 hash, from a report or several end to end; nothing from anything else."""
+def findings(report: bytes) -> Claims:
+    """What a report says, or several end to end; nothing from anything else."""
     size = DIGEST_SIZE + 1
     records = [report[start : start + size] for start in range(0, len(report), size)]
     if not all(len(record) == size and record[-1] < len(OS_NAMES) for record in records):
         return {}
-    return undisputed(
-        (record[:-1].hex() if any(record[:-1]) else ONLY_TARGET, OS_NAMES[record[-1]]) for record in records
-    )
+    return claims((record[:-1].hex() if any(record[:-1]) else ONLY_TARGET, OS_NAMES[record[-1]]) for record in records)
 
 
-def failed_hosts(errors: bytes) -> dict[str, str]:
-    """Names by SHA-1 hash, from the text of logs/errors.txt, which has a line for each host."""
-    failed = ((line[1], _name(_word(line[2]))) for line in FAILED_HOST.finditer(errors))
-    return undisputed((_hash(host), name) for host, name in failed if name is not None)
+def failed_hosts(errors: bytes) -> Claims:
+    """What logs/errors.txt says, which has a line for each host that failed."""
+    return claims((_hash(line[1]), _name(_word(line[2]))) for line in FAILED_HOST.finditer(errors))
 
 
 def _word(error: bytes) -> bytes:
@@ -213,26 +221,34 @@ def _word(error: bytes) -> bytes:
     return word if mark else b""
 
 
-def platforms(targets: Sequence[Target], *sources: Mapping[str, str]) -> list[str | None]:
-    """The operating system of each target: what the first source that knows it says; None where none does.
-
-    A source maps SHA-1 hashes of host names to names of OS_NAMES. What it says of ONLY_TARGET counts where
-    there is one target.
-    """
-    return [_platform(target.sha1, len(targets) == 1, sources) for target in targets]
-
-
-def _platform(sha1: str, only: bool, sources: Iterable[Mapping[str, str]]) -> str | None:
-    for source in sources:
-        name = source.get(sha1) or (source.get(ONLY_TARGET) if only else None)
-        if name in OS_NAMES:
-            return name
-    return None
-
-
-def undisputed(said: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What was said of each host; nothing of one of which two things were said: two ports of it, maybe."""
-    heard: dict[str, set[str]] = {}
+def claims(said: Iterable[tuple[str, str | None]]) -> Claims:
+    """All that is said, put together by host."""
+    gathered: Claims = {}
     for host, name in said:
-        heard.setdefault(host, set()).add(name)
-    return {host: names.pop() for host, names in heard.items() if len(names) == 1}
+        names = gathered.setdefault(host, set())
+        if name is not None:
+            names.add(name)
+    return gathered
+
+
+def platforms(targets: Sequence[Target], *sources: Mapping[str, Collection[str]]) -> list[str | None]:
+    """The operating system of each target: what all that is said of its host agrees on, by whatever source.
+
+    - One name: that one.
+    - Several, of which one is the family that all others belong to: the family. It is no less true for being less
+      precise: chef-run's payload knows families only, where its text says `rocky` of the same `linux`.
+    - Different systems (`linux` and `freebsd`, `rocky` and `opensuse`): None. The sources know a host by its name, and
+      one name may stand for several machines, on several ports: nobody can tell which of them was meant.
+
+    What is said of ONLY_TARGET counts where there is one target. Nothing outside OS_NAMES counts at all.
+    """
+    hosts = [(target.sha1, ONLY_TARGET) if len(targets) == 1 else (target.sha1,) for target in targets]
+    return [_agreed({name for source in sources for key in keys for name in source.get(key, ())}) for keys in hosts]
+
+
+def _agreed(names: set[str]) -> str | None:
+    names = names.intersection(OS_NAMES)
+    families = {FAMILY.get(name, name) for name in names}
+    if len(names) > 1:
+        names = names & families if len(families) == 1 else set()
+    return names.pop() if names else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from launcher.reading.output import FAMILIES, undisputed
+from launcher.reading.output import FAMILIES, Claims, claims
 
 FIRST_LINE = "---\nversion: "
 ENTRY = "\n- :event: :"
@@ -24,17 +24,13 @@ TICK = 0.01
 
 
 class Payload:
-    """What a payload tells: when its run began, in seconds since the epoch, if it tells; and family by host.
+    """What a payload tells: when its run began, in seconds since the epoch, if it tells; and families by host."""
 
-    `hosts` are the SHA-1 hashes of all hosts that it names, `families` the operating system of each that it tells of.
-    """
+    __slots__ = ("began", "families")
 
-    __slots__ = ("began", "families", "hosts")
-
-    def __init__(self, began: float | None, hosts: set[str], families: dict[str, str]) -> None:
+    def __init__(self, began: float | None, families: Claims) -> None:
         self.began = began
-        self.hosts = hosts
-        self.families = families
+        self.families = families  # of each host that it names, whether or not it tells of an operating system
 
 
 def parse(text: str, written: float) -> Payload | None:
@@ -46,9 +42,8 @@ def parse(text: str, written: float) -> Payload | None:
     for entry in entries:
         host, platform = HOST.search(entry), PLATFORM.search(entry)
         if host:
-            named.append((host[2], platform[1] if platform else ""))
-    families = undisputed((host, family) for host, family in named if family in FAMILIES)
-    return Payload(_began(entries, written), {host for host, _ in named}, families)
+            named.append((host[2], platform[1] if platform and platform[1] in FAMILIES else None))
+    return Payload(_began(entries, written), claims(named))
 
 
 def _began(entries: list[str], written: float) -> float | None:

@@ -21,7 +21,7 @@ from collections.abc import Collection, Sequence
 
 from launcher.reading import payload
 from launcher.reading.command_line import Target
-from launcher.reading.output import failed_hosts
+from launcher.reading.output import Claims, failed_hosts
 
 # Which file, and as of when: the inode and its modification time in nanoseconds.
 Version = tuple[int, int]
@@ -46,8 +46,8 @@ def adopt(
     started: float,
     ended: float,
     earlier: Collection[Version],
-) -> dict[str, str]:
-    """Take this run's payload out of the directory: the platform's family by SHA-1 hash of the host name.
+) -> Claims:
+    """Take this run's payload out of the directory: what it says of the hosts.
 
     `started` and `ended` are what `time.time()` gave just before the spawn and just after the child was gone,
     `earlier` is what `before` gave. Never raises.
@@ -57,7 +57,7 @@ def adopt(
     for path, version, written in _payloads(telemetry_directory):
         if version not in earlier and _is_at_the_end(written, ended):
             read = payload.parse(_read(path, version), written)
-            if read and read.hosts <= ours and (read.began is None or read.began >= started):
+            if read and read.families.keys() <= ours and (read.began is None or read.began >= started):
                 candidates.append((read.began is not None, written, path, version, read.families))
     for _, _, path, version, families in sorted(candidates, key=lambda candidate: candidate[:3], reverse=True):
         if _remove(path, version):
@@ -65,8 +65,8 @@ def adopt(
     return {}
 
 
-def failures(logs_directory: str, *, started: float, ended: float) -> dict[str, str]:
-    """What this run's errors.txt says of its targets, by SHA-1 hash of the host name. Never raises."""
+def failures(logs_directory: str, *, started: float, ended: float) -> Claims:
+    """What this run's errors.txt says of its targets. Never raises."""
     path = os.path.join(logs_directory, "errors.txt")
     try:
         status = os.lstat(path)

@@ -36,8 +36,8 @@ class Collected(NamedTuple):
     installation_id: str
     hosts: str
     key: bytes
-    families: dict[str, str]
-    failures: dict[str, str]
+    families: output.Claims
+    failures: output.Claims
 
 
 def prepare(situation: Situation, home: Home, started: float) -> Prepared:

@@ -20,6 +20,7 @@ from launcher.reading.output import (
     MAX_ESCAPE_SIZE,
     MAX_FINDINGS,
     OS_NAMES,
+    Claims,
     Observer,
     failed_hosts,
     findings,
@@ -45,7 +46,7 @@ ESCAPES = [
 ]
 
 
-def said(text: str | bytes, *, chunk: int = 0) -> dict[str, str]:
+def said(text: str | bytes, *, chunk: int = 0) -> Claims:
     """What an observer finds in it that is fed `chunk` bytes at a time, or all at once."""
     data = text.encode() if isinstance(text, str) else text
     observer = Observer()
@@ -61,28 +62,28 @@ def hosts(*names: str) -> list[Target]:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (f"\n{UNSUPPORTED}\n\nWe plan to support a range", {"": "freebsd"}),
-        (UNSUPPORTED, {"": "freebsd"}),
-        (f"└── [✖] [web01] {UNSUPPORTED}\r\n", {sha1("web01"): "freebsd"}),
+        (f"\n{UNSUPPORTED}\n\nWe plan to support a range", {"": {"freebsd"}}),
+        (UNSUPPORTED, {"": {"freebsd"}}),
+        (f"└── [✖] [web01] {UNSUPPORTED}\r\n", {sha1("web01"): {"freebsd"}}),
         (
             f"[ - ] [::1] {UNSUPPORTED}\n[ERR] [::1] ChefApply::TargetHost::UnsupportedTargetOS",
-            {sha1("::1"): "freebsd"},
+            {sha1("::1"): {"freebsd"}},
         ),
-        (f"[ - ] [web[1-3]] {UNSUPPORTED}", {sha1("web[1-3]"): "freebsd"}),
-        (f"\n  {NO_PACKAGE}", {"": "rocky"}),
-        (f"[✖] [web01] {NO_PACKAGE}", {sha1("web01"): "rocky"}),
-        (f"[ - ] [a] {UNSUPPORTED}\n[ - ] [b] {NO_PACKAGE}", {sha1("a"): "freebsd", sha1("b"): "rocky"}),
-        (f"[✖] [a] {NO_PACKAGE}[✖] [b] {NO_PACKAGE}", {sha1("a"): "rocky", sha1("b"): "rocky"}),
-        (f"[{'a' * 255}] {UNSUPPORTED}", {sha1("a" * 255): "freebsd"}),
+        (f"[ - ] [web[1-3]] {UNSUPPORTED}", {sha1("web[1-3]"): {"freebsd"}}),
+        (f"\n  {NO_PACKAGE}", {"": {"rocky"}}),
+        (f"[✖] [web01] {NO_PACKAGE}", {sha1("web01"): {"rocky"}}),
+        (f"[ - ] [a] {UNSUPPORTED}\n[ - ] [b] {NO_PACKAGE}", {sha1("a"): {"freebsd"}, sha1("b"): {"rocky"}}),
+        (f"[✖] [a] {NO_PACKAGE}[✖] [b] {NO_PACKAGE}", {sha1("a"): {"rocky"}, sha1("b"): {"rocky"}}),
+        (f"[{'a' * 255}] {UNSUPPORTED}", {sha1("a" * 255): {"freebsd"}}),
         (f"[{'a' * 256}] {UNSUPPORTED}", {}),
         (f"[web 01] {UNSUPPORTED}", {}),
         (f"[] {UNSUPPORTED}", {}),
         (f"web01] {UNSUPPORTED}", {}),
-        ("\n'mac_os_x' is not a supported target operating system", {"": "macos"}),
+        ("\n'mac_os_x' is not a supported target operating system", {"": {"macos"}}),
         ("\n'templeos' is not a supported target operating system", {}),
         ("\n'web01' is not a supported target operating system", {}),
         (f"log: {UNSUPPORTED}", {}),
-        (f"\n{UNSUPPORTED}\n{UNSUPPORTED.replace('freebsd', 'openbsd')}", {}),
+        (f"\n{UNSUPPORTED}\n{UNSUPPORTED.replace('freebsd', 'openbsd')}", {"": {"freebsd", "openbsd"}}),
         (f"\n{NO_PACKAGE.replace('rocky', 'rocky and more')}", {}),
         (NO_PACKAGE.partition("\n")[2], {}),
         (NO_PACKAGE.replace("\n  version", "\nversion"), {}),
@@ -90,16 +91,16 @@ def hosts(*names: str) -> list[Target]:
     ],
 )
 @pytest.mark.parametrize("chunk", [0, 1, 2, 3, 7, 64])
-def test_a_platform_is_read_only_where_chef_run_names_it(text: str, found: dict[str, str], chunk: int) -> None:
+def test_a_platform_is_read_only_where_chef_run_names_it(text: str, found: Claims, chunk: int) -> None:
     assert said(text, chunk=chunk) == found
 
 
-SENTENCES = {
-    f"[✖] [web01] {UNSUPPORTED}\n": (sha1("web01"), "freebsd"),
-    f"[ - ] [web02] {UNSUPPORTED.replace('free', 'open')}\n": (sha1("web02"), "openbsd"),
-    f"[✖] [web03] {NO_PACKAGE}": (sha1("web03"), "rocky"),
-    "└── [/] [web04] Connecting as root...": None,
-    "\n": None,
+SENTENCES: dict[str, Claims] = {
+    f"[✖] [web01] {UNSUPPORTED}\n": {sha1("web01"): {"freebsd"}},
+    f"[ - ] [web02] {UNSUPPORTED.replace('free', 'open')}\n": {sha1("web02"): {"openbsd"}},
+    f"[✖] [web03] {NO_PACKAGE}": {sha1("web03"): {"rocky"}},
+    "└── [/] [web04] Connecting as root...": {},
+    "\n": {},
 }
 
 
@@ -114,13 +115,12 @@ def test_escape_sequences_may_stand_anywhere(data: st.DataObject) -> None:
         if b"\x1b" not in text[max(0, place - 12) : place]:
             text = text[:place] + data.draw(st.sampled_from(ESCAPES)) + text[place:]
 
-    assert said(text, chunk=data.draw(st.integers(1, 300))) == dict(
-        sentence for sentence in map(SENTENCES.get, spoken) if sentence
-    )
+    expected = {host: names for sentence in spoken for host, names in SENTENCES[sentence].items()}
+    assert said(text, chunk=data.draw(st.integers(1, 300))) == expected
 
 
-@pytest.mark.parametrize(("size", "found"), [(50, {sha1("web01"): "freebsd"}), (51, {}), (5000, {})])
-def test_what_is_too_long_for_an_escape_sequence_is_none(size: int, found: dict[str, str]) -> None:
+@pytest.mark.parametrize(("size", "found"), [(50, {sha1("web01"): {"freebsd"}}), (51, {}), (5000, {})])
+def test_what_is_too_long_for_an_escape_sequence_is_none(size: int, found: Claims) -> None:
     text = f"[web01] \x1b[{'1' * size}m{UNSUPPORTED}"
     for chunk in (1, 7, 64, len(text)):
         assert said(text, chunk=chunk) == found
@@ -130,7 +130,7 @@ def test_a_row_is_read_wherever_in_it_the_careful_reading_ends() -> None:
     text = f"\x1b7\x1b]0;title\x1b\\└── \x1b[0m[✖] [web01] {UNSUPPORTED}\x1b8\r\n"
     for careful in range(1, len(text.encode()) + 1):
         with patch.object(output, "CAREFUL_SIZE", careful):
-            assert said(text) == {sha1("web01"): "freebsd"}
+            assert said(text) == {sha1("web01"): {"freebsd"}}
 
 
 # What sentences, escape sequences and marks are made of, whole and in pieces, and what is none of them.
@@ -168,7 +168,7 @@ def test_any_bytes_leave_only_hashes_and_names_of_the_vocabulary(chunks: list[by
     observer = Observer()
     for chunk in chunks:
         observer.feed(chunk)
-    assert set(findings(observer.report()).values()) <= set(OS_NAMES)
+    assert set().union(*findings(observer.report()).values()) <= set(OS_NAMES)
 
 
 def test_memory_and_report_stay_bounded_whatever_is_said() -> None:
@@ -197,7 +197,7 @@ def test_after_much_output_only_rows_of_failed_targets_are_read() -> None:
     text += NO_PACKAGE.replace("\n", "\r\n").encode()
     text += f"[ - ] [web03] {UNSUPPORTED}\n".encode().rjust(2000)
     for chunk in (len(text), 1 << 16, 4000):
-        assert said(text, chunk=chunk) == {sha1("web01"): "freebsd", sha1("web02"): "rocky"}
+        assert said(text, chunk=chunk) == {sha1("web01"): {"freebsd"}, sha1("web02"): {"rocky"}}
 
 
 def test_observing_bulk_takes_a_fifth_of_the_time_of_relaying_it() -> None:
@@ -265,7 +265,12 @@ def test_errors_txt_names_each_failed_host() -> None:
         f"Host: two Error: CHEFTARG001: {UNSUPPORTED.replace('freebsd', 'vmkernel')}\n"
         f" Host: web04 Error: CHEFTARG001: {UNSUPPORTED}\n"
     )
-    assert failed_hosts(text.encode()) == {sha1("web01"): "freebsd", sha1("web02"): "rocky"}
+    assert failed_hosts(text.encode()) == {
+        sha1("web01"): {"freebsd"},
+        sha1("web02"): {"rocky"},
+        sha1("web03"): set(),
+        sha1("two"): {"freebsd", "vmkernel"},
+    }
     assert failed_hosts(b"\xff\n\0Host: ") == {}
 
 
@@ -282,25 +287,53 @@ def test_whatever_errors_txt_holds_is_read_in_bounded_time(unit: bytes) -> None:
     assert time.process_time() - start < 5
 
 
-def test_sources_are_joined_by_target_the_best_first() -> None:
-    payload, text, errors = (
-        {sha1("a"): "linux"},
-        {sha1("a"): "freebsd", sha1("b"): "openbsd"},
-        {sha1("c"): "hpux"},
-    )
-    assert platforms(hosts("a", "b", "c", "d"), payload, text, errors) == ["linux", "openbsd", "hpux", None]
+def test_what_the_sources_say_is_put_together_by_host() -> None:
+    payload, text, errors = ({sha1("a"): {"linux"}}, {sha1("b"): {"openbsd"}}, {sha1("c"): {"hpux"}, sha1("d"): set()})
+    assert platforms(hosts("a", "b", "c", "d", "e"), payload, text, errors) == ["linux", "openbsd", "hpux", None, None]
+
+
+@pytest.mark.parametrize(
+    ("payload", "text", "errors", "system"),
+    [
+        pytest.param({"linux"}, {"linux"}, {"linux"}, "linux", id="all the same"),
+        pytest.param({"linux"}, set(), {"freebsd"}, None, id="two ports, one of them failed"),
+        pytest.param({"linux"}, {"freebsd"}, set(), None, id="the payload and the output"),
+        pytest.param(set(), {"openbsd"}, {"freebsd"}, None, id="the output and errors.txt"),
+        pytest.param({"linux", "windows"}, set(), set(), None, id="two in one source"),
+        pytest.param({"linux", "windows"}, {"rocky"}, {"linux"}, None, id="two in one source, one of them elsewhere"),
+        pytest.param(set(), {"freebsd", "openbsd"}, {"freebsd"}, None, id="two in the output, one in errors.txt"),
+        pytest.param({"linux"}, {"rocky"}, {"rocky"}, "linux", id="a family, and more precisely"),
+        pytest.param({"linux"}, {"rocky"}, {"opensuse"}, "linux", id="a family, and two of it"),
+        pytest.param({"solaris"}, {"smartos"}, set(), "solaris", id="another family"),
+        pytest.param({"solaris"}, {"rocky"}, set(), None, id="a member of another family"),
+        pytest.param(set(), {"rocky"}, {"opensuse"}, None, id="two of one family"),
+        pytest.param(set(), {"rocky"}, {"linux"}, "linux", id="a family in the text"),
+        pytest.param(set(), {"rocky"}, {"rocky"}, "rocky", id="only the text"),
+        pytest.param({"windows"}, {"macos"}, set(), None, id="two families"),
+    ],
+)
+def test_a_host_has_the_system_that_all_sources_agree_on(
+    payload: set[str], text: set[str], errors: set[str], system: str | None
+) -> None:
+    sources: list[Claims] = [{sha1("a"): names} for names in (payload, text, errors)]
+    assert platforms(hosts("a:22", "a:2222", "b"), *sources) == [system, system, None]
+    assert platforms(hosts("a"), *reversed(sources)) == [system]
 
 
 def test_what_names_no_host_counts_for_an_only_target() -> None:
     """For several it would be a guess."""
-    assert platforms(hosts("a"), {}, {"": "freebsd"}) == ["freebsd"]
-    assert platforms(hosts("a"), {sha1("a"): "linux"}, {"": "freebsd"}) == ["linux"]
-    assert platforms(hosts("a", "b"), {}, {"": "freebsd"}) == [None, None]
-    assert platforms([], {}, {"": "freebsd"}) == []
+    assert platforms(hosts("a"), {}, {"": {"freebsd"}}) == ["freebsd"]
+    assert platforms(hosts("a"), {sha1("a"): {"linux"}}, {"": {"rocky"}}) == ["linux"]
+    assert platforms(hosts("a"), {sha1("a"): {"linux"}}, {"": {"freebsd"}}) == [None]
+    assert platforms(hosts("a", "b"), {}, {"": {"freebsd"}}) == [None, None]
+    assert platforms(hosts("a", "b"), {sha1("a"): {"linux"}}, {"": {"freebsd"}}) == ["linux", None]
+    assert platforms([], {}, {"": {"freebsd"}}) == []
 
 
 def test_a_name_outside_the_vocabulary_never_enters_a_record() -> None:
-    assert platforms(hosts("a"), {sha1("a"): "my secret"}, {}) == [None]
-    assert platforms(hosts("a"), {sha1("a"): "my secret"}, {sha1("a"): "freebsd"}) == ["freebsd"]
+    assert platforms(hosts("a"), {sha1("a"): {"my secret"}}, {}) == [None]
+    assert platforms(hosts("a"), {sha1("a"): {"my secret"}}, {sha1("a"): {"freebsd"}}) == ["freebsd"]
     assert OS_NAMES[: len(FAMILIES)] == FAMILIES == ("linux", "windows", "macos", "solaris", "aix")
     assert len(set(OS_NAMES)) == len(OS_NAMES) < 256
+    assert set(output.FAMILY) < set(OS_NAMES)
+    assert set(output.FAMILY.values()) < set(FAMILIES)

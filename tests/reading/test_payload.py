@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from launcher.reading.command_line import Target, targets
+from launcher.reading.output import Claims
 from launcher.record import adoption
 from tests.support.hashes import sha1
 
@@ -63,14 +64,14 @@ def ours(*names: str) -> list[Target]:
     return targets([",".join(names), "directory", "/tmp/foo"])
 
 
-def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> dict[str, str]:
+def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> Claims:
     return adoption.adopt(str(folder), ours(*names), started=STARTED, ended=ENDED, earlier=set(earlier))
 
 
 def test_this_runs_payload_gives_the_families_and_is_gone(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"), ("web02", "windows"), ("web03", ""))
     found = adopt(tmp_path, "web01", "web02", "web03", "web04")
-    assert found == {sha1("web01"): "linux", sha1("web02"): "windows"}
+    assert found == {sha1("web01"): {"linux"}, sha1("web02"): {"windows"}, sha1("web03"): set()}
     assert not path.exists()
 
 
@@ -85,7 +86,7 @@ def test_of_parallel_runs_each_takes_its_own(tmp_path: Path) -> None:
     for number, name in enumerate(names):
         written(tmp_path, (name, "linux"), number=number + 1, ended=ENDED - number / 100)
     for left, name in enumerate(reversed(names)):
-        assert adopt(tmp_path, name) == {sha1(name): "linux"}
+        assert adopt(tmp_path, name) == {sha1(name): {"linux"}}
         assert len(list(tmp_path.iterdir())) == 9 - left
 
 
@@ -94,7 +95,7 @@ def test_of_several_that_could_be_ours_the_last_written_is_taken(tmp_path: Path)
     within = written(tmp_path, ("web01", "aix"), number=1, began=STARTED + 2, ended=ENDED - 0.1)
     own = written(tmp_path, ("web01", "linux"), number=2)
     short = written(tmp_path, number=3, began=ENDED - 1, ended=ENDED - 0.5)
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
     assert within.exists()
     assert short.exists()
     assert not own.exists()
@@ -130,7 +131,7 @@ def test_a_payload_of_before_stays_unless_it_was_written_anew(tmp_path: Path) ->
     assert path.exists()
 
     written(tmp_path, ("web01", "linux"), ended=ENDED - 0.04)
-    assert adopt(tmp_path, "web01", earlier=earlier) == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01", earlier=earlier) == {sha1("web01"): {"linux"}}
     assert not path.exists()
 
 
@@ -146,7 +147,7 @@ def test_a_payload_written_before_we_look_is_not_an_earlier_one(
 def test_a_clock_that_was_set_proves_nothing(tmp_path: Path, seconds: int) -> None:
     """Nor does one that stood still while the machine slept."""
     path = written(tmp_path, ("web01", "linux"), stamp=STARTED + seconds)
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
     assert not path.exists()
 
 
@@ -156,20 +157,20 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
     path.write_text(path.read_text())  # written now: its time is the file system's
     found = adoption.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), earlier=())
-    assert found == {sha1("web01"): "linux"}
+    assert found == {sha1("web01"): {"linux"}}
 
 
 def test_a_payload_that_knows_when_it_began_is_preferred(tmp_path: Path) -> None:
     own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 2)
     other = written(tmp_path, ("web01", "windows"), number=2, stamp=STARTED - 7200)
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
     assert not own.exists()
     assert other.exists()
 
 
-def test_a_host_with_two_families_has_none(tmp_path: Path) -> None:
+def test_of_a_host_with_two_families_both_are_told(tmp_path: Path) -> None:
     written(tmp_path, ("web01", "linux"), ("web01", "windows"), ("web02", "linux"), ("web02", "linux"))
-    assert adopt(tmp_path, "web01", "web02") == {sha1("web02"): "linux"}
+    assert adopt(tmp_path, "web01", "web02") == {sha1("web01"): {"linux", "windows"}, sha1("web02"): {"linux"}}
 
 
 def test_a_payload_that_two_runs_could_take_is_taken_by_one(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_what_else_stands_in_a_payload_is_passed_over(tmp_path: Path) -> None:
     stranger = action("web02", "aix").replace("        :hostname", "     :hostname")
     path.write_text(path.read_text() + stranger + "- :event: :new\n  ? !ruby/object:Kernel\n  : `id`\n")
     os.utime(path, (ENDED, ENDED))
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
 
 
 def test_links_pipes_and_folders_are_neither_read_nor_removed(tmp_path: Path) -> None:
@@ -256,7 +257,7 @@ def test_errors_txt_is_read_and_kept_and_believed_if_of_this_run(tmp_path: Path)
     errors.write_text("Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n")
 
     os.utime(errors, (ENDED, ENDED))
-    assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): "freebsd"}
+    assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): {"freebsd"}}
     for other in (STARTED - 1, ENDED + 1):
         os.utime(errors, (other, other))
         assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
