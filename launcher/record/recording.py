@@ -76,7 +76,7 @@ def collect_after_exit(prepared: Prepared) -> Collected | None:
         families=adoption.adopt(
             home.telemetry, prepared.targets, started=started, ended=ended, earlier=prepared.earlier_payloads
         ),
-        failures=adoption.failures(home.logs, started=started, ended=ended),
+        failures=adoption.failures(home.logs, prepared.targets, started=started, ended=ended),
     )
 
 
