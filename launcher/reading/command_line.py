@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import islice
 
 from launcher.consent.config_option import LOADING, abbreviates, folded, loaded_config
 from launcher.reading import hostname_hash
@@ -44,13 +45,17 @@ OPTIONS = (
 LETTERS = {letter: name for name, letter, _ in OPTIONS if letter}
 NAMES = {name: takes for name, _, takes in OPTIONS}
 NAMES.update(("no-" + name, FLAG) for name, _, takes in OPTIONS if takes is NEGATABLE)
+# An option without a value: the same tuple each time, as one word may hold 128 Ki of them.
+BARE = {name: (name, "") for name in NAMES}
 
 TRANSPORTS = ("ssh", "winrm")
 
+# So many targets are counted. No session file has room for more, whatever it tells of each.
+MAX_TARGETS = 2000
 # chef-run's limit on what one name of the comma list may expand to.
-MOST_EXPANDED = 24
+MAX_EXPANDED = 24
 # Longer ends of a range make no host name; they would only cost time.
-LONGEST_RANGE_END = 255
+MAX_RANGE_END_SIZE = 255
 
 # `^` and `$` are ends of lines in Ruby too, and `.` is no newline.
 RANGE = r"(?m)^(.*)\[([^\W_]+):([^\W_]+)\](.*)"
@@ -87,9 +92,9 @@ def targets(
     isfile: Callable[[str], bool] = os.path.isfile,
     access: Callable[[str, int], bool] = os.access,
 ) -> list[Target]:
-    """The hosts that chef-run connects to, in its order.
+    """The hosts that chef-run connects to, in its order, as far as MAX_TARGETS.
 
-    None for a command line that asks for help or the version, and for one that chef-run refuses.
+    A command line that asks for help or the version has no targets, nor has one that chef-run refuses.
     `default_protocol` is what the configuration file says, `posixly_correct` whether POSIXLY_CORRECT is set.
     Never raises.
     """
@@ -102,10 +107,10 @@ def targets(
             return []
         _check_positional(positional, access)
         protocol = chosen.get("protocol", default_protocol)
-        hosts = [_host(_url(name, protocol)) for name in _names(_checked(positional[0]))]
+        hosts = (_host(_url(name, protocol)) for name in _names(_checked(positional[0])))
+        return list(islice((_target(*host) for host in hosts if host is not None), MAX_TARGETS))
     except (Refused, ValueError):  # os.access raises ValueError for a path with a NUL, as Ruby does
         return []
-    return [_target(*host) for host in hosts if host is not None]
 
 
 # Step one: Ruby's OptionParser.
@@ -142,7 +147,7 @@ def _long(word: str, words: Iterator[str]) -> tuple[str, str]:
         return name, glued if equals else _following(words)
     if equals:
         raise Refused
-    return name, ""
+    return BARE[name]
 
 
 def _bundle(word: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
@@ -154,7 +159,7 @@ def _bundle(word: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
         if NAMES[name] is VALUE:
             yield name, word[here + 1 :] or _following(words)
             return
-        yield name, ""
+        yield BARE[name]
 
 
 def _following(words: Iterator[str]) -> str:
@@ -238,13 +243,15 @@ def _is_plain(word: str, marks: str) -> bool:
 # Step two: chef-run's target resolver.
 
 
-def _names(target: str) -> list[str]:
+def _names(target: str) -> Iterator[str]:
     """The names of a comma list, each expanded, each once."""
-    found: dict[str, None] = {}
+    found = set()
     if target.strip(","):
-        for name in target.rstrip(",").split(","):
-            found.update(dict.fromkeys(_expanded(_lower(name))))
-    return list(found)
+        for given in dict.fromkeys(_lower(target).rstrip(",").split(",")):
+            for name in _expanded(given):
+                if name not in found:
+                    found.add(name)
+                    yield name
 
 
 def _lower(text: str) -> str:
@@ -254,22 +261,22 @@ def _lower(text: str) -> str:
 
 def _expanded(name: str) -> list[str]:
     """The names that a name with up to two ranges stands for, the last range outermost."""
-    if "[" not in name:
-        return [name]
     names = [name]
     for _ in range(3):
+        if not all("[" in one for one in names):  # in no time, and most have none
+            return names
         ranges = [re.search(RANGE, one) for one in names]
         if None in ranges:
             return names
         names = [f"{found[1]}{step}{found[4]}" for found in ranges if found for step in _steps(found[2], found[3])]
-        if not 0 < len(names) <= MOST_EXPANDED:
+        if not 0 < len(names) <= MAX_EXPANDED:
             raise Refused
     raise Refused
 
 
 def _steps(low: str, high: str) -> list[str]:
     """What stands between the ends of a range: numbers, or Ruby's succession of words."""
-    if max(len(low), len(high)) > LONGEST_RANGE_END:
+    if max(len(low), len(high)) > MAX_RANGE_END_SIZE:
         raise Refused
     first, last = _integer(low), _integer(high)
     if first is not None and last is not None:
@@ -292,7 +299,7 @@ def _integer(word: str) -> int | None:
 
 
 def _numbers(first: int, last: int, width: int) -> list[str]:
-    if last - first >= MOST_EXPANDED:
+    if last - first >= MAX_EXPANDED:
         raise Refused
     return [str(number).zfill(width) for number in range(first, last + 1)]
 
@@ -304,7 +311,7 @@ def _words(low: str, high: str) -> list[str]:
         return [chr(code) for code in range(ord(low), ord(high) + 1)]
     found: list[str] = []
     word, beyond = low, _successor(high)
-    while word != beyond and len(found) <= MOST_EXPANDED:
+    while word != beyond and len(found) <= MAX_EXPANDED:
         found.append(word)
         if word == high:
             break
@@ -392,15 +399,18 @@ def _bracketed(host: str) -> bool:
 
 
 def _query(query: str) -> dict[str, str | None]:
+    """The values of a query, of which the last of several counts."""
     found: dict[str, str | None] = {}
-    for pair in query.split("&"):
+    for pair in dict.fromkeys(reversed(query.split("&"))):
         key, equals, value = pair.partition("=")
-        found[_decoded(key)] = _decoded(value) if equals else None
+        found.setdefault(_decoded(key), _decoded(value) if equals else None)
     return found
 
 
 def _decoded(text: str) -> str:
     """Without percent-encoding."""
+    if "%" not in text:
+        return text
     raw = re.sub(b"%([0-9A-Fa-f]{2})", lambda code: bytes([int(code[1], 16)]), text.encode())
     try:
         return raw.decode()

@@ -3,6 +3,8 @@
 chef-run names a target's platform in two cases only: where it does not support it, and where there is no
 package for it. On a terminal and with `[dev] spinner=false` those lines carry `[host]`; with one target the
 error at the end carries none and needs none; with several, logs/errors.txt has a line for each host.
+
+The text may be anything, and of any size: whatever reads it takes time in proportion to it.
 """
 
 from __future__ import annotations
@@ -13,12 +15,22 @@ from launcher.reading import hostname_hash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from launcher.reading.command_line import Target
 
 # Chef's families, as its own session payload has them.
 FAMILIES = ("linux", "windows", "macos", "solaris", "aix")
+
+# Platforms that belong to one of these families, as Chef's connection library sorts them. All others have none.
+SOLARIS = ("nexentacore", "omnios", "openindiana", "opensolaris", "smartos")
+LINUX = (
+    *("almalinux", "alpine", "amazon", "arch", "arista_eos_bash", "balenaos", "centos", "chainguard"),
+    *("cloudlinux", "coreos", "debian", "exherbo", "fedora", "gentoo", "kali", "linuxmint", "opensuse"),
+    *("oracle", "parallels-release", "raspbian", "redhat", "rocky", "scientific", "slackware", "suse"),
+    *("ubios", "ubuntu", "wolfi", "wrlinux", "xenserver", "yocto"),
+)
+FAMILY = {**dict.fromkeys(SOLARIS, "solaris"), **dict.fromkeys(LINUX, "linux")}
 
 # Everything that a record may say: a family, else a platform as Chef names it. The text of a terminal cannot
 # add to it. A report refers to a name by its place.
@@ -26,151 +38,217 @@ OS_NAMES = (
     *FAMILIES,
     *("freebsd", "openbsd", "netbsd", "dragonflybsd", "hpux", "openvms", "qnx", "vmkernel"),
     *("arista_eos", "brocade_fos", "cisco_ios", "cisco_ios_xe", "cisco_nexus"),
-    *("nexentacore", "omnios", "openindiana", "opensolaris", "smartos"),
-    *("almalinux", "alpine", "amazon", "arch", "arista_eos_bash", "balenaos", "centos", "chainguard"),
-    *("cloudlinux", "coreos", "debian", "exherbo", "fedora", "gentoo", "kali", "linuxmint", "opensuse"),
-    *("oracle", "parallels-release", "raspbian", "redhat", "rocky", "scientific", "slackware", "suse"),
-    *("ubios", "ubuntu", "wolfi", "wrlinux", "xenserver", "yocto"),
+    *SOLARIS,
+    *LINUX,
 )
 
 # The package resolver's own words for some of them. `el` is Red Hat or a relative of it: nobody says which.
 SPELLINGS = {"darwin": "macos", "mac_os_x": "macos", "solaris2": "solaris", "sles": "suse", "el": "linux"}
 
-# In a map of findings: what was said of the run's only target, without its name.
+# What a source says of the hosts that it names: names of OS_NAMES by SHA-1 hash. Nothing of a host is an empty set.
+Claims = dict[str, set[str]]
+
+# In claims: what was said of the run's only target, without its name.
 ONLY_TARGET = ""
 
-# The longest text that has to be seen in one piece is the resolver's message behind a host name of 255 bytes.
+# What the two sentences have after and before the platform's name.
+UNSUPPORTED = b"' is not a supported target operating system"
+PLATFORM, PLATFORM_VERSION = b"  platform: ", b"\n  platform version: "
+NO_PACKAGE = b"No artifacts found matching criteria."
+NO_PACKAGE_LINES = 7  # from the platform's line back to that one, at the most
+
+FAILED_HOST = re.compile(rb"^Host: (\S+) ([^\n]*)", re.MULTILINE)  # a line of errors.txt
+
+# Each sentence ends in one of these: without them there is nothing to read.
+MARKS = (UNSUPPORTED, PLATFORM_VERSION)
+ANY_MARK = re.compile(b"|".join(map(re.escape, MARKS)))
+
+MAX_HOST_SIZE = 255
+# How far before its mark a sentence can begin: the package resolver's message behind a host name of that size.
 WINDOW = 1024
-MOST_FINDINGS = 500
+KEPT = WINDOW + max(map(len, MARKS))
 
-# So much output is read as if escape sequences could stand anywhere. They stand between chef-run's sentences,
-# as far as anyone has seen, and these are then found without taking every redraw of a spinner apart.
-CAREFUL = 1 << 18
-# Later still, a chunk of a whole buffer is not chef-run speaking but bulk that passes through its output.
-BULK = 1 << 16
+# So much output is read whatever it is, and as if escape sequences could stand anywhere. Beyond it only those rows of
+# the spinner are read that say that a target has failed, by this mark: what else is so much is no longer chef-run
+# speaking, but bulk that passes through its output.
+CAREFUL_SIZE = 1 << 20
+FAILED = "\N{HEAVY MULTIPLICATION X}".encode()
 
-# What the sentences that matter end in: without one of these there is nothing to read.
-MARKS = (b"not a supported target operating system", b"  platform version: ")
-UNSUPPORTED = rb"'([\w.-]{1,40})' is not a supported target operating system"
-NO_PACKAGE = rb"No artifacts found matching criteria\."
-HOST = rb"\[(\S{1,255})\] "
-PLATFORM = rb"  platform: ([\w.-]{1,40})\n  platform version: "
-IN_OUTPUT = (
-    rb"(?:" + HOST + rb"|\n)" + UNSUPPORTED,
-    HOST + NO_PACKAGE + rb"\n(?:  [^\n]{0,80}\n){0,6}?" + PLATFORM,
-    rb"\n()" + PLATFORM,
-)
-IN_ERRORS = (
-    rb"(?m)^Host: (\S{1,255}) [^'\n]{0,40}" + UNSUPPORTED,
-    rb"(?m)^Host: (\S{1,255}) [^\n]{0,80}" + NO_PACKAGE + rb"[^\n]{0,200}? platform: ([\w.-]{1,40}) "
-    rb"platform version: ",
-)
-
-# Escape sequences: CSI, OSC, and the rest; and one that has begun at the end of a chunk.
-ESCAPE = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
-BEGUN_ESCAPE = rb"\x1b(?:\[[0-?]{0,50}[ -/]{0,5}|\][^\x07\x1b]{0,200}\x1b?|[ -/]{0,5})\Z"
-LONGEST_ESCAPE = 204
+# Escape sequences: CSI, OSC, and the rest; and one that has begun at the end of a chunk. Longer ones are none.
+ESCAPE = re.compile(rb"\x1b(?:\[[0-?]{0,50}[ -/]{0,5}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[ -/]{0,5}[0-Z\\^-~])")
+BEGUN_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]{0,50}[ -/]{0,5}|\][^\x07\x1b]{0,200}\x1b?|[ -/]{0,5})\Z")
+MAX_ESCAPE_SIZE = 204
 
 DIGEST_SIZE = 20  # of SHA-1
+MAX_FINDINGS = 500
 
 
 class Observer:
-    """Reads chef-run's output as it passes, and remembers of it what a report may hold."""
+    """Reads chef-run's output as it passes, and remembers of it what a report may hold.
+
+    Its findings are those of all the output in one piece, wherever that was cut.
+    """
 
     __slots__ = ("_begun_escape", "_careful", "_found", "_seen")
 
     def __init__(self) -> None:
         self._found: set[tuple[bytes, int]] = set()
-        self._careful = CAREFUL
+        self._careful = CAREFUL_SIZE  # bytes that are still to be read so
         self._seen = b"\n"
         self._begun_escape = b""
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Look at the next chunk of output, wherever it was cut."""
-        if self._careful > 0:
-            self._careful -= len(data)
-            data = self._without_escapes(data)
-        elif len(data) >= BULK:
-            self._seen = b""
-            return
-        text = self._seen + data
-        if MARKS[0] in text or MARKS[1] in text:
-            text = self._read(text)
-        self._seen = text[-WINDOW:]
+        """Look at the next chunk of output."""
+        if self._careful:
+            beginning = data[: self._careful]
+            self._careful -= len(beginning)
+            self._look_at(self._without_escapes(beginning), is_careful=True)
+            if self._careful:
+                return
+            data = self._begun_escape + data[len(beginning) :]
+        self._look_at(data, is_careful=False)
 
     def report(self) -> bytes:
-        """The findings: each a SHA-1 sum, zeros where no host was named, and a name's place in OS_NAMES."""
+        """The findings: each a SHA-1 hash, zeros where no host was named, and a name's place in OS_NAMES.
+
+        Empty if there are too many, which could not all be told: two of them may be about one host.
+        """
+        if len(self._found) > MAX_FINDINGS:
+            return b""
         return b"".join(digest + bytes((place,)) for digest, place in sorted(self._found))
 
     def _without_escapes(self, data: bytes | memoryview) -> bytes:
         data = (self._begun_escape + data).replace(b"\r", b"")
-        self._begun_escape = b""
         if b"\x1b" not in data:
             return data
-        begun = re.search(BEGUN_ESCAPE, data[-LONGEST_ESCAPE:])
+        begun = BEGUN_ESCAPE.search(data, max(0, len(data) - MAX_ESCAPE_SIZE))
         self._begun_escape = begun[0] if begun else b""
-        return re.sub(ESCAPE, b"", data[: len(data) - len(self._begun_escape)])
+        return ESCAPE.sub(b"", data[: begun.start()] if begun else data)
 
-    def _read(self, text: bytes) -> bytes:
-        """Remember what is said up to the last mark; what comes after it is given back."""
-        end = max(text.rfind(mark) + len(mark) for mark in MARKS if mark in text)
-        plain = re.sub(ESCAPE, b"", text[:end]).replace(b"\r", b"")
-        for host, name in _named(IN_OUTPUT, plain):
-            if len(self._found) < MOST_FINDINGS:
-                self._found.add((_digest(host), OS_NAMES.index(name)))
+    def _look_at(self, data: bytes | memoryview, *, is_careful: bool) -> None:
+        text = self._seen + data
+        # One byte is found in no time, and most output has none.
+        if (is_careful or FAILED[-1:] in text) and any(mark in text for mark in MARKS):
+            text = self._read(text, b"" if is_careful else FAILED)
+        self._seen = text[-KEPT:]
+
+    def _read(self, text: bytes, needed: bytes) -> bytes:
+        """Remember the sentences that have this before their mark. What follows the last mark is given back."""
+        end = 0
+        for mark in ANY_MARK.finditer(text):
+            before = text[max(end, mark.start() - WINDOW) : mark.start()]
+            end = mark.end()
+            if needed in before and len(self._found) <= MAX_FINDINGS:
+                sentence = _unsupported if mark[0] == UNSUPPORTED else _without_package
+                self._remember(*sentence(_plain(before)))
         return text[end:]
 
+    def _remember(self, host: bytes | None, word: bytes) -> None:
+        name = _name(word)
+        if host is not None and name is not None:
+            self._found.add((bytes.fromhex(_hash(host)) if host else bytes(DIGEST_SIZE), OS_NAMES.index(name)))
 
-def _digest(host: bytes) -> bytes:
-    return bytes.fromhex(hostname_hash.sha1(host.lower())) if host else bytes(DIGEST_SIZE)
+
+def _plain(text: bytes) -> bytes:
+    """Without escape sequences and carriage returns."""
+    return ESCAPE.sub(b"", text.replace(b"\r", b""))
 
 
-def findings(report: bytes) -> dict[str, str]:
-    """Names by SHA-1 sum, from a report or several end to end; nothing from anything else."""
+def _unsupported(before: bytes) -> tuple[bytes | None, bytes]:
+    """The host (empty where none is named, None where this is no sentence of chef-run's) and the platform.
+
+    The sentence begins a line, or it stands behind `[host] `.
+    """
+    before, _, word = before.rpartition(b"'")
+    return (b"" if before.endswith(b"\n") else _host(before)), word
+
+
+def _without_package(before: bytes) -> tuple[bytes | None, bytes]:
+    """As `_unsupported` does, of the message that there is no package."""
+    before, newline, line = before.rpartition(b"\n")
+    if not newline or not line.startswith(PLATFORM):
+        return None, b""
+    word = line[len(PLATFORM) :]
+    for line in reversed(before.rsplit(b"\n", NO_PACKAGE_LINES)[-NO_PACKAGE_LINES:]):
+        if line.endswith(NO_PACKAGE):
+            return _host(line[: -len(NO_PACKAGE)]) or b"", word
+        if not line.startswith(b"  "):
+            break
+    return None, b""
+
+
+def _host(before: bytes) -> bytes | None:
+    """The name in the `[name] ` that ends a text; None if it does not end so."""
+    if not before.endswith(b"] "):
+        return None
+    word = re.split(rb"\s", before[-MAX_HOST_SIZE - 3 : -2])[-1]
+    return word.partition(b"[")[2] or None
+
+
+def _name(word: bytes) -> str | None:
+    """The platform as the vocabulary has it; None if it does not have it."""
+    name = word.decode("ascii", "replace").lower()
+    name = SPELLINGS.get(name, name)
+    return name if name in OS_NAMES else None
+
+
+def _hash(host: bytes) -> str:
+    return hostname_hash.sha1(host.lower())
+
+
+def findings(report: bytes) -> Claims:
+    """What a report says, or several end to end; nothing from anything else."""
     size = DIGEST_SIZE + 1
     records = [report[start : start + size] for start in range(0, len(report), size)]
     if not all(len(record) == size and record[-1] < len(OS_NAMES) for record in records):
         return {}
-    return undisputed(
-        (record[:-1].hex() if any(record[:-1]) else ONLY_TARGET, OS_NAMES[record[-1]]) for record in records
-    )
+    return claims((record[:-1].hex() if any(record[:-1]) else ONLY_TARGET, OS_NAMES[record[-1]]) for record in records)
 
 
-def failed_hosts(errors: bytes) -> dict[str, str]:
-    """Names by SHA-1 sum, from the text of logs/errors.txt."""
-    return undisputed((hostname_hash.sha1(host.lower()), name) for host, name in _named(IN_ERRORS, errors))
+def failed_hosts(errors: bytes) -> Claims:
+    """What logs/errors.txt says, which has a line for each host that failed."""
+    return claims((_hash(line[1]), _name(_word(line[2]))) for line in FAILED_HOST.finditer(errors))
 
 
-def platforms(targets: Sequence[Target], *sources: Mapping[str, str]) -> list[str | None]:
-    """The operating system of each target: what the first source that knows it says; None where none does.
-
-    A source maps SHA-1 sums of host names to names of OS_NAMES. What it says of ONLY_TARGET counts where
-    there is one target.
-    """
-    return [_platform(target.sha1, len(targets) == 1, sources) for target in targets]
-
-
-def _platform(sha1: str, only: bool, sources: Iterable[Mapping[str, str]]) -> str | None:
-    for source in sources:
-        name = source.get(sha1) or (source.get(ONLY_TARGET) if only else None)
-        if name in OS_NAMES:
-            return name
-    return None
+def _word(error: bytes) -> bytes:
+    """The platform that the error of a host names, in one line; empty if it names none."""
+    before, mark, _ = error.partition(UNSUPPORTED)
+    if mark:
+        return before.rpartition(b"'")[2]
+    _, _, package = error.partition(NO_PACKAGE)
+    _, _, platform = package.partition(b" platform: ")
+    word, mark, _ = platform.partition(b" platform version: ")
+    return word if mark else b""
 
 
-def _named(patterns: Iterable[bytes], text: bytes) -> Iterable[tuple[bytes, str]]:
-    """Hosts (empty where none is named) and platforms of the vocabulary, as they stand in the text."""
-    for pattern in patterns:
-        for host, word in re.findall(pattern, text):
-            name = word.decode("ascii", "replace").lower()
-            name = SPELLINGS.get(name, name)
-            if name in OS_NAMES:
-                yield host, name
-
-
-def undisputed(said: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """What was said of each host; nothing of one of which two things were said: two ports of it, maybe."""
-    heard: dict[str, set[str]] = {}
+def claims(said: Iterable[tuple[str, str | None]]) -> Claims:
+    """All that is said, put together by host."""
+    gathered: Claims = {}
     for host, name in said:
-        heard.setdefault(host, set()).add(name)
-    return {host: names.pop() for host, names in heard.items() if len(names) == 1}
+        names = gathered.setdefault(host, set())
+        if name is not None:
+            names.add(name)
+    return gathered
+
+
+def platforms(targets: Sequence[Target], *sources: Mapping[str, Collection[str]]) -> list[str | None]:
+    """The operating system of each target: what all that is said of its host agrees on, by whatever source.
+
+    - One name: that one.
+    - Several, of which one is the family that all others belong to: the family. It is no less true for being less
+      precise: chef-run's payload knows families only, where its text says `rocky` of the same `linux`.
+    - Different systems (`linux` and `freebsd`, `rocky` and `opensuse`): None. The sources know a host by its name, and
+      one name may stand for several machines, on several ports: nobody can tell which of them was meant.
+
+    What is said of ONLY_TARGET counts where there is one target. Nothing outside OS_NAMES counts at all.
+    """
+    hosts = [(target.sha1, ONLY_TARGET) if len(targets) == 1 else (target.sha1,) for target in targets]
+    return [_agreed({name for source in sources for key in keys for name in source.get(key, ())}) for keys in hosts]
+
+
+def _agreed(names: set[str]) -> str | None:
+    names = names.intersection(OS_NAMES)
+    families = {FAMILY.get(name, name) for name in names}
+    if len(names) > 1:
+        names = names & families if len(families) == 1 else set()
+    return names.pop() if names else None

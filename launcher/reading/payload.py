@@ -1,4 +1,4 @@
-"""chef-run's own session payload: when its run began, and which operating systems it names. Pure: text in.
+"""chef-run's own session payload: when its run began, and which operating systems it names. Pure: bytes in.
 
 Of a payload, which Ruby's YAML writes in one shape, only these lines matter; all else in it is passed over.
 """
@@ -8,14 +8,22 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from launcher.reading.output import FAMILIES, undisputed
+from launcher.reading.output import FAMILIES, Claims
 
-FIRST_LINE = "---\nversion: "
-ENTRY = "\n- :event: :"
-RUN_TIMESTAMP = re.compile(r"^    :run_timestamp: '(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z'$", re.ASCII | re.MULTILINE)
-DURATION = re.compile(r"^      :duration: (\d{1,9}(?:\.\d{1,20})?)$", re.ASCII | re.MULTILINE)
-PLATFORM = re.compile(r"^          :name: :([a-z]+)$", re.MULTILINE)
-HOST = re.compile(r"^        :hostname_sha1: ('?)([0-9a-f]{40})\1$", re.MULTILINE)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST_LINE = b"---\nversion: "
+# One of these, from a line's beginning to its end: each place of a payload is looked at once.
+LINE = re.compile(
+    rb"\n(?:- :event: :(?P<event>[^\n]*)"
+    rb"|    :run_timestamp: '(?P<stamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z'"
+    rb"|      :duration: (?P<duration>\d{1,9}(?:\.\d{1,20})?)"
+    rb"|          :name: :(?P<platform>[a-z]+)"
+    rb"|        :hostname_sha1: (?P<quote>'?)(?P<host>[0-9a-f]{40})(?P=quote))$",
+    re.MULTILINE,
+)
 
 # Seconds that chef-run may take from its time stamp, which has no fractions, to the start of what it times.
 START_TIME = 10
@@ -24,46 +32,59 @@ TICK = 0.01
 
 
 class Payload:
-    """What a payload tells: when its run began, in seconds since the epoch, if it tells; and family by host.
+    """What a payload tells: when its run began, in seconds since the epoch, if it tells; and families by host."""
 
-    `hosts` are the SHA-1 hashes of all hosts that it names, `families` the operating system of each that it tells of.
-    """
+    __slots__ = ("began", "families")
 
-    __slots__ = ("began", "families", "hosts")
-
-    def __init__(self, began: float | None, hosts: set[str], families: dict[str, str]) -> None:
+    def __init__(self, began: float | None, families: Claims) -> None:
         self.began = began
-        self.hosts = hosts
-        self.families = families
+        self.families = families  # of each host that it names, whether or not it tells of an operating system
 
 
-def parse(text: str, written: float) -> Payload | None:
-    """The payload that was written at that moment (seconds since the epoch); None if the text is none."""
-    entries = text.split(ENTRY)[1:] if text.startswith(FIRST_LINE) else []
-    if not entries:
+def parse(text: bytes, written: float) -> Payload | None:
+    """The payload that was written at that moment (seconds since the epoch); None if the text is not a payload."""
+    if not text.startswith(FIRST_LINE):
         return None
-    named = []
-    for entry in entries:
-        host, platform = HOST.search(entry), PLATFORM.search(entry)
-        if host:
-            named.append((host[2], platform[1] if platform else ""))
-    families = undisputed((host, family) for host, family in named if family in FAMILIES)
-    return Payload(_began(entries, written), {host for host, _ in named}, families)
+    is_payload = False
+    run: dict[str, str] = {}
+    families: Claims = {}
+    for entry in _entries(text):
+        is_payload = True
+        if entry["event"] == "run":
+            run = {**entry, **run}
+        if "host" in entry:
+            names = families.setdefault(entry["host"], set())
+            if entry.get("platform") in FAMILIES:
+                names.add(entry["platform"])
+    return Payload(_began(run, written), families) if is_payload else None
 
 
-def _began(entries: list[str], written: float) -> float | None:
+def _entries(text: bytes) -> Iterator[dict[str, str]]:
+    """Of each entry, the first line of each kind."""
+    entry: dict[str, str] = {}
+    for line in LINE.finditer(text):
+        kind = line.lastgroup
+        assert kind
+        if kind == "event" and entry:
+            yield entry
+            entry = {}
+        if entry or kind == "event":
+            entry.setdefault(kind, line[kind].decode("ascii", "replace"))
+    if entry:
+        yield entry
+
+
+def _began(run: dict[str, str], written: float) -> float | None:
     """When the run of a payload began; None where the payload does not tell.
 
     It tells twice: by a time stamp, and a little later by a duration up to its writing. Where they do not
     agree (the clock was set, or the machine slept), they prove nothing.
     """
-    run = "".join(entry for entry in entries if entry.startswith("run\n"))
-    stamp, duration = RUN_TIMESTAMP.search(run), DURATION.search(run)
-    if not stamp or not duration:
+    if "stamp" not in run or "duration" not in run:
         return None
-    by_duration = written + TICK - float(duration[1])
+    by_duration = written + TICK - float(run["duration"])
     try:
-        by_stamp = datetime.fromisoformat(f"{stamp[1]}+00:00").timestamp()
+        by_stamp = datetime.fromisoformat(f"{run['stamp']}+00:00").timestamp()
     except ValueError:  # no such day
         return None
     return by_duration if 0 <= int(by_duration) - by_stamp < START_TIME else None

@@ -9,34 +9,42 @@ taken for this run's if all of this holds:
 - it names no host that is not a target of this run;
 - it does not say that its run began before ours.
 
-Of several it is the one written last, since chef-run exits at once after it; those that do not tell when they
-began come after all that do. All others stay where they are.
+Of several it is one that names a target of this run rather than one that names no host: a run that fails before it
+connects names none either, but so does every `chef-run -v` beside it. Of these it is one that tells when it began, and
+then the one written last, since chef-run exits at once after it. All others stay where they are.
+
+The user waits for this, so that no more than MAX_READ is read: the newest first, one at a time, until one is found than
+which none can be better. What is too large for the rest of it stays too, and chef-run removes it at its next start.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from launcher.reading import payload
 from launcher.reading.command_line import Target
-from launcher.reading.output import failed_hosts
+from launcher.reading.output import Claims, failed_hosts
 
 # Which file, and as of when: the inode and its modification time in nanoseconds.
 Version = tuple[int, int]
 
 EXIT_TIME = 5.0  # seconds that chef-run may take to exit once its last file is written, also on a busy machine
-MAX_SIZE = 8 << 20  # bytes. Each host adds two entries of less than 500
+MAX_SIZE = 8 << 20  # bytes of a payload. Each host adds two entries of less than 500
+MAX_READ = 16 << 20  # bytes of all payloads that are read at the end of a run
+BLOCK = 4 << 10  # bytes that the smallest counts for
+MAX_ERRORS_SIZE = 1 << 20  # bytes of errors.txt. Each host that failed adds a line
 
 
 def before(telemetry_directory: str, started: float) -> frozenset[Version]:
-    """The payloads that were there before `started`, when chef-run was: none of them, as it is, can be this run's.
+    """The payloads that were there before `started`, when chef-run was: as it is, none of them can be this run's.
 
     To be asked once chef-run has been started, so that it does not wait for us to read a directory, and at once: if the
     clock is set later, times tell nothing any more.
     """
-    return frozenset(version for _, version, written in _payloads(telemetry_directory) if written < started)
+    return frozenset(found.version for found in _payloads(telemetry_directory) if found.written < started)
 
 
 def adopt(
@@ -46,39 +54,54 @@ def adopt(
     started: float,
     ended: float,
     earlier: Collection[Version],
-) -> dict[str, str]:
-    """Take this run's payload out of the directory: the platform's family by SHA-1 hash of the host name.
+) -> Claims:
+    """Take this run's payload out of the directory: what it says of the hosts.
 
     `started` and `ended` are what `time.time()` gave just before the spawn and just after the child was gone,
     `earlier` is what `before` gave. Never raises.
     """
     ours = {target.sha1 for target in targets}
-    candidates = []
-    for path, version, written in _payloads(telemetry_directory):
-        if version not in earlier and _is_at_the_end(written, ended):
-            read = payload.parse(_read(path, version), written)
-            if read and read.hosts <= ours and (read.began is None or read.began >= started):
-                candidates.append((read.began is not None, written, path, version, read.families))
-    for _, _, path, version, families in sorted(candidates, key=lambda candidate: candidate[:3], reverse=True):
-        if _remove(path, version):
+    others = []
+    for found, read in _read_newest_first(_payloads(telemetry_directory), ended, earlier):
+        if not read.families.keys() <= ours or (read.began is not None and read.began < started):
+            continue
+        rank = bool(read.families), read.began is not None, found.written
+        if rank[:2] != (bool(ours), True):
+            others.append((rank, found, read.families))
+        elif _remove(found.path, found.version):
+            return read.families
+    for _, found, families in sorted(others, key=lambda other: other[:2], reverse=True):
+        if _remove(found.path, found.version):
             return families
     return {}
 
 
-def failures(logs_directory: str, *, started: float, ended: float) -> dict[str, str]:
-    """What this run's errors.txt says of its targets, by SHA-1 hash of the host name. Never raises."""
+def failures(logs_directory: str, targets: Sequence[Target], *, started: float, ended: float) -> Claims:
+    """What this run's errors.txt says of its targets.
+
+    chef-run writes it where one of several targets has failed, and replaces that of a parallel run, which names other
+    hosts. Never raises.
+    """
     path = os.path.join(logs_directory, "errors.txt")
     try:
         status = os.lstat(path)
     except OSError:
         return {}
-    if status.st_mtime < started or not _is_at_the_end(status.st_mtime, ended):
+    if len(targets) < 2 or status.st_mtime < started or not _is_at_the_end(status.st_mtime, ended):
         return {}
-    return failed_hosts(_read(path, (status.st_ino, status.st_mtime_ns)).encode())
+    said = failed_hosts(_read(path, (status.st_ino, status.st_mtime_ns), MAX_ERRORS_SIZE))
+    return said if said.keys() <= {target.sha1 for target in targets} else {}
 
 
-def _payloads(directory: str) -> list[tuple[str, Version, float]]:
-    """Path, version and time of writing of every payload in the directory."""
+class _Found(NamedTuple):
+    path: str
+    version: Version
+    written: float
+    size: int
+
+
+def _payloads(directory: str) -> list[_Found]:
+    """Every payload in the directory, whatever kind of file it is."""
     found = []
     try:
         names = os.listdir(directory)
@@ -91,27 +114,42 @@ def _payloads(directory: str) -> list[tuple[str, Version, float]]:
                 status = os.lstat(path)
             except OSError:
                 continue
-            found.append((path, (status.st_ino, status.st_mtime_ns), status.st_mtime))
+            found.append(_Found(path, (status.st_ino, status.st_mtime_ns), status.st_mtime, status.st_size))
     return found
+
+
+def _read_newest_first(
+    payloads: list[_Found], ended: float, earlier: Collection[Version]
+) -> Iterator[tuple[_Found, payload.Payload]]:
+    """What was written at this run's end, as far as MAX_READ goes."""
+    left = MAX_READ
+    for found in sorted(payloads, key=lambda found: (found.written, found.path), reverse=True):
+        size = max(found.size, BLOCK)
+        if size > min(left, MAX_SIZE) or found.version in earlier or not _is_at_the_end(found.written, ended):
+            continue
+        left -= size
+        read = payload.parse(_read(found.path, found.version, MAX_SIZE), found.written)
+        if read is not None:
+            yield found, read
 
 
 def _is_at_the_end(written: float, ended: float) -> bool:
     return ended - EXIT_TIME <= written <= ended
 
 
-def _read(path: str, version: Version) -> str:
-    """The text of a regular file that is still this version; empty for a link, a FIFO, too large a file."""
+def _read(path: str, version: Version, limit: int) -> bytes:
+    """The content of a regular file that is still this version; empty for a link, a FIFO, too large a file."""
     # Windows has neither of these kinds of file to beware of.
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         with open(os.open(path, os.O_RDONLY | flags), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or (status.st_ino, status.st_mtime_ns) != version:
-                return ""
-            data = file.read(MAX_SIZE + 1)
+                return b""
+            data = file.read(limit + 1)
     except OSError:
-        return ""
-    return data.decode("utf-8", "replace") if len(data) <= MAX_SIZE else ""
+        return b""
+    return data if len(data) <= limit else b""
 
 
 def _remove(path: str, version: Version) -> bool:

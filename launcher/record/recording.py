@@ -36,8 +36,8 @@ class Collected(NamedTuple):
     installation_id: str
     hosts: str
     key: bytes
-    families: dict[str, str]
-    failures: dict[str, str]
+    families: output.Claims
+    failures: output.Claims
 
 
 def prepare(situation: Situation, home: Home, started: float) -> Prepared:
@@ -76,7 +76,7 @@ def collect_after_exit(prepared: Prepared) -> Collected | None:
         families=adoption.adopt(
             home.telemetry, prepared.targets, started=started, ended=ended, earlier=prepared.earlier_payloads
         ),
-        failures=adoption.failures(home.logs, started=started, ended=ended),
+        failures=adoption.failures(home.logs, prepared.targets, started=started, ended=ended),
     )
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from launcher.consent.config_option import config_files, loaded_config
 from launcher.reading import command_line
-from launcher.reading.command_line import Target, targets
+from launcher.reading.command_line import MAX_TARGETS, Target, targets
 from tests.support.hashes import sha1, sha256
 from tests.support.recordings import grammar_cases
 
@@ -76,6 +77,8 @@ def test_a_host_is_hashed_as_printf_and_sha256sum_would() -> None:
         ("user:pa@ss@web01:22", ["web01"]),
         ("ssh://web01/path?x=1#f", ["web01"]),
         ("ssh://web01?host=web02", ["web02"]),
+        ("ssh://web01?host=a&host=b&host=a", ["a"]),
+        ("ssh://web01?host=a&%68ost=%62", ["b"]),
         ("[::1]:22", ["::1"]),
         ("web01:%32%32", ["web01"]),
         ("w\u00c9b01", ["w\u00e9b01"]),
@@ -258,22 +261,58 @@ def test_no_command_line_whatever_raises(arguments: list[str], posixly_correct: 
     loaded_config(arguments)
 
 
+def long_list(name: str) -> str:
+    """A comma list of this name with other numbers in it, as long as a system takes in one argument."""
+    names, size = [], 0
+    for number in range(130_000):
+        names.append(name.replace("#", str(number)))
+        size += len(names[-1]) + 1
+        if size > 130_000:
+            break
+    return ",".join(names)
+
+
+HOSTILE = {
+    "single names": long_list("#"),
+    "ranges": long_list("web#[1:4]x[1:6]"),
+    "ranges of the same names": long_list("web[1:4]x[1:6]"),
+    "ranges for other users": long_list("#@web[1:4]x[1:6]"),
+    "ranges of no hosts": long_list("winrm://?#[1:4][1:6]"),
+    "ranges in other spellings": ",".join(f"web[{'0' * (n % 90)}1:{'0' * (n // 90)}4]x[1:6]" for n in range(1100)),
+    "ranges with other brackets": long_list("[#@web[1:4]x[1:6]"),
+    "long ranges of words": long_list("web[#" + "a" * 240 + ":#" + "a" * 239 + "w]"),
+    "query": "web[1:4]x[1:6]?" + "&" * 130_000,
+    "encoded query": "web[1:4]x[1:6]?" + long_list("%41#").replace(",", "&"),
+    "encoded port": "web[1:4]x[1:6]:" + "%31" * 43_000,
+    "lines": "web[1:4]x[1:6]" + "\n" * 130_000,
+    "digits": "web[1:4]x[1:6]" + "1" * 130_000,
+    "range end": "web[" + "1" * 130_000 + ":1]",
+    **{
+        text: text * (130_000 // len(text))
+        for text in ("[", "]", "[1:", "[1:1", "[1:1]", "@", "a@", "\n", "a://", ":", "%")
+    },
+}
+
+
+@pytest.mark.parametrize("word", HOSTILE.values(), ids=HOSTILE)
+def test_the_longest_of_targets_is_read_in_bounded_time(word: str) -> None:
+    start = time.process_time()
+    found = targets([word, *RESOURCE])
+    assert time.process_time() - start < 5
+    assert len(found) <= MAX_TARGETS
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        [",".join(f"web{number}" for number in range(15_000)), *RESOURCE],
-        [",".join(["web[1:4]x[1:6]"] * 8_000), *RESOURCE],
-        ["[" * 130_000, *RESOURCE],
-        ["[1:" * 40_000, *RESOURCE],
-        ["@" * 130_000, *RESOURCE],
-        ["\n" * 130_000, *RESOURCE],
-        ["a://" * 30_000, *RESOURCE],
-        ["-" + "v" * 130_000],
+        ["-" + "v" * 130_000] * 16,
         ["-" + "c" * 130_000],
         ["--" + "c-" * 65_000],
         ["web01"] * 100_000,
+        ["web01", "a::" * 43_000],
+        ["web01", *RESOURCE, *["a" * 130_000] * 16],
     ],
-    ids=lambda arguments: f"{len(arguments)} words of {arguments[0][:8]!r}",
+    ids=lambda arguments: f"{len(arguments)} words of {arguments[-1][:8]!r}",
 )
 def test_the_longest_of_command_lines_is_read_in_bounded_time(arguments: list[str]) -> None:
     """As long as a system takes them."""
@@ -281,6 +320,22 @@ def test_the_longest_of_command_lines_is_read_in_bounded_time(arguments: list[st
     targets(arguments)
     config_files(arguments)
     assert time.process_time() - start < 5
+
+
+def test_targets_are_counted_as_far_as_a_record_has_room() -> None:
+    names = [f"web{number}" for number in range(MAX_TARGETS)]
+    assert read(",".join(names), *RESOURCE) == hosts(*names)
+    assert read(",".join([*names, "web"]), *RESOURCE) == hosts(*names)
+    ranges = ",".join(f"web{number}x[1:24]" for number in range(MAX_TARGETS))
+    assert read(ranges, *RESOURCE) == hosts(*(f"web{n // 24}x{n % 24 + 1}" for n in range(MAX_TARGETS)))
+
+
+def test_the_targets_of_a_long_word_take_little_memory() -> None:
+    word = HOSTILE["ranges"]
+    tracemalloc.start()
+    targets([word, *RESOURCE])
+    assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    tracemalloc.stop()
 
 
 def test_a_sensible_command_line_is_read_in_two_milliseconds() -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from launcher.reading.command_line import targets
+from launcher.reading.output import Claims
 from launcher.record import adoption
 from tests.support.hashes import sha1
 
@@ -44,7 +45,7 @@ while True:
 """
 
 
-def run(folder: Path, host: str) -> dict[str, str]:
+def run(folder: Path, host: str) -> Claims:
     started = time.time()
     earlier = adoption.before(str(folder), started)
     subprocess.run([sys.executable, "-I", "-S", "-c", LEAVE_A_PAYLOAD, str(folder), sha1(host)], check=True)
@@ -58,5 +59,5 @@ def test_each_of_many_parallel_runs_adopts_its_own_payload(tmp_path: Path) -> No
     names = [f"web{number}" for number in range(20)]
     with ThreadPoolExecutor(5) as launchers:
         found = list(launchers.map(lambda name: run(tmp_path, name), names))
-    assert found == [{sha1(name): "linux"} for name in names]
+    assert found == [{sha1(name): {"linux"}} for name in names]
     assert list(tmp_path.iterdir()) == []

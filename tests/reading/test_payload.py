@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from launcher.reading import payload
 from launcher.reading.command_line import Target, targets
+from launcher.reading.output import Claims
 from launcher.record import adoption
 from tests.support.hashes import sha1
 
@@ -63,14 +66,14 @@ def ours(*names: str) -> list[Target]:
     return targets([",".join(names), "directory", "/tmp/foo"])
 
 
-def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> dict[str, str]:
+def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> Claims:
     return adoption.adopt(str(folder), ours(*names), started=STARTED, ended=ENDED, earlier=set(earlier))
 
 
 def test_this_runs_payload_gives_the_families_and_is_gone(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"), ("web02", "windows"), ("web03", ""))
     found = adopt(tmp_path, "web01", "web02", "web03", "web04")
-    assert found == {sha1("web01"): "linux", sha1("web02"): "windows"}
+    assert found == {sha1("web01"): {"linux"}, sha1("web02"): {"windows"}, sha1("web03"): set()}
     assert not path.exists()
 
 
@@ -85,7 +88,7 @@ def test_of_parallel_runs_each_takes_its_own(tmp_path: Path) -> None:
     for number, name in enumerate(names):
         written(tmp_path, (name, "linux"), number=number + 1, ended=ENDED - number / 100)
     for left, name in enumerate(reversed(names)):
-        assert adopt(tmp_path, name) == {sha1(name): "linux"}
+        assert adopt(tmp_path, name) == {sha1(name): {"linux"}}
         assert len(list(tmp_path.iterdir())) == 9 - left
 
 
@@ -94,10 +97,66 @@ def test_of_several_that_could_be_ours_the_last_written_is_taken(tmp_path: Path)
     within = written(tmp_path, ("web01", "aix"), number=1, began=STARTED + 2, ended=ENDED - 0.1)
     own = written(tmp_path, ("web01", "linux"), number=2)
     short = written(tmp_path, number=3, began=ENDED - 1, ended=ENDED - 0.5)
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
     assert within.exists()
     assert short.exists()
     assert not own.exists()
+
+
+@pytest.mark.parametrize("how", [{}, {"stamp": STARTED - 7200}], ids=["tells when it began", "does not tell"])
+def test_a_payload_that_names_our_hosts_is_preferred(how: dict[str, float], tmp_path: Path) -> None:
+    own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 1, **how)
+    version = written(tmp_path, number=2, began=ENDED - 0.7)
+    assert adopt(tmp_path, "web01", "web02") == {sha1("web01"): {"linux"}}
+    assert not own.exists()
+    assert version.exists()
+
+
+def test_a_run_without_targets_takes_a_payload_without_hosts(tmp_path: Path) -> None:
+    written(tmp_path, ("web01", "linux"), number=1)
+    own = written(tmp_path, number=2, ended=ENDED - 1)
+    assert adopt(tmp_path) == {}
+    assert not own.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_of_many_large_payloads_the_newest_are_read_one_at_a_time(tmp_path: Path) -> None:
+    own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 0.01)
+    others = [
+        written(tmp_path, ("web02", "linux"), number=number, ended=ENDED - number / 100) for number in range(2, 61)
+    ]
+    for path in others:
+        fill(path, 5 << 20)
+
+    tracemalloc.start()
+    start = time.process_time()
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
+    assert not own.exists()
+    assert adopt(tmp_path, "web01") == {}
+    written(tmp_path, ("web01", "linux"), number=99, ended=ENDED - 1)
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}, "a small one is within what may be read"
+    assert time.process_time() - start < 5
+    assert tracemalloc.get_traced_memory()[1] < 3 * adoption.MAX_SIZE
+    tracemalloc.stop()
+    assert all(path.exists() for path in others)
+
+
+def test_a_payload_beyond_what_may_be_read_stays(tmp_path: Path) -> None:
+    own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 1)
+    fill(own, adoption.MAX_SIZE)
+    others = [written(tmp_path, ("web02", "linux"), number=number, ended=ENDED - 0.1) for number in (2, 3)]
+    for path in others:
+        fill(path, adoption.MAX_SIZE)
+    assert adopt(tmp_path, "web01") == {}
+    others[0].unlink()
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
+
+
+def fill(path: Path, size: int) -> None:
+    """Bring a payload to this size, written when it was."""
+    written = path.stat().st_mtime
+    os.truncate(path, size)
+    os.utime(path, (written, written))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +189,7 @@ def test_a_payload_of_before_stays_unless_it_was_written_anew(tmp_path: Path) ->
     assert path.exists()
 
     written(tmp_path, ("web01", "linux"), ended=ENDED - 0.04)
-    assert adopt(tmp_path, "web01", earlier=earlier) == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01", earlier=earlier) == {sha1("web01"): {"linux"}}
     assert not path.exists()
 
 
@@ -146,7 +205,7 @@ def test_a_payload_written_before_we_look_is_not_an_earlier_one(
 def test_a_clock_that_was_set_proves_nothing(tmp_path: Path, seconds: int) -> None:
     """Nor does one that stood still while the machine slept."""
     path = written(tmp_path, ("web01", "linux"), stamp=STARTED + seconds)
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
     assert not path.exists()
 
 
@@ -156,20 +215,20 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
     path.write_text(path.read_text())  # written now: its time is the file system's
     found = adoption.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), earlier=())
-    assert found == {sha1("web01"): "linux"}
+    assert found == {sha1("web01"): {"linux"}}
 
 
 def test_a_payload_that_knows_when_it_began_is_preferred(tmp_path: Path) -> None:
     own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 2)
     other = written(tmp_path, ("web01", "windows"), number=2, stamp=STARTED - 7200)
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
     assert not own.exists()
     assert other.exists()
 
 
-def test_a_host_with_two_families_has_none(tmp_path: Path) -> None:
+def test_of_a_host_with_two_families_both_are_told(tmp_path: Path) -> None:
     written(tmp_path, ("web01", "linux"), ("web01", "windows"), ("web02", "linux"), ("web02", "linux"))
-    assert adopt(tmp_path, "web01", "web02") == {sha1("web02"): "linux"}
+    assert adopt(tmp_path, "web01", "web02") == {sha1("web01"): {"linux", "windows"}, sha1("web02"): {"linux"}}
 
 
 def test_a_payload_that_two_runs_could_take_is_taken_by_one(tmp_path: Path) -> None:
@@ -190,6 +249,7 @@ def test_a_payload_that_two_runs_could_take_is_taken_by_one(tmp_path: Path) -> N
         b"--- !ruby/object:Gem::Requirement {}\n",
         b"---\nversion: 1.1.1\nentries: &a [*a]\n",
         b"---\nversion: 1\nentries:\n" + b" " * adoption.MAX_SIZE + b"\n- :event: :run\n",
+        b"---\nversion: 1\nentries:\n :event: :run\n",
     ],
     ids=lambda text: repr(text[:20]),
 )
@@ -206,7 +266,7 @@ def test_what_else_stands_in_a_payload_is_passed_over(tmp_path: Path) -> None:
     stranger = action("web02", "aix").replace("        :hostname", "     :hostname")
     path.write_text(path.read_text() + stranger + "- :event: :new\n  ? !ruby/object:Kernel\n  : `id`\n")
     os.utime(path, (ENDED, ENDED))
-    assert adopt(tmp_path, "web01") == {sha1("web01"): "linux"}
+    assert adopt(tmp_path, "web01") == {sha1("web01"): {"linux"}}
 
 
 def test_links_pipes_and_folders_are_neither_read_nor_removed(tmp_path: Path) -> None:
@@ -236,6 +296,27 @@ def test_links_pipes_and_folders_are_neither_read_nor_removed(tmp_path: Path) ->
     assert target.exists()
 
 
+HOSTILE = {
+    "newlines": b"\n",
+    "spaces": b"\n" + b" " * 1000,
+    "entries": b"\n- :event: :",
+    "runs": b"\n- :event: :run\n",
+    "hosts": b"\n        :hostname_sha1: '" + b"a" * 40,
+    "entries of hosts": b"\n- :event: :a\n        :hostname_sha1: " + b"a" * 40,
+    "stamps": b"\n    :run_timestamp: '2026-11-23T18:45:36",
+    "durations": b"\n      :duration: 1." + b"1" * 30,
+    "no UTF-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_a_payload_holds_is_read_in_bounded_time(unit: bytes) -> None:
+    text = b"---\nversion: 1\nentries:\n- :event: :run\n" + unit * (adoption.MAX_SIZE // len(unit))
+    start = time.process_time()
+    payload.parse(text, ENDED)
+    assert time.process_time() - start < 5
+
+
 def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux")).rename(tmp_path / "telemetry-payload-1.yml.bak")
     assert adopt(tmp_path, "web01") == {}
@@ -248,20 +329,41 @@ def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path, 
     (tmp_path / "file").touch()
     assert adoption.before(str(folder), STARTED) == frozenset()
     assert adopt(folder, "web01") == {}
-    assert adoption.failures(str(folder), started=STARTED, ended=ENDED) == {}
+    assert failures(folder, "web01", "web02") == {}
 
 
 def test_errors_txt_is_read_and_kept_and_believed_if_of_this_run(tmp_path: Path) -> None:
-    errors = tmp_path / "errors.txt"
-    errors.write_text("Host: web01 Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n")
-
-    os.utime(errors, (ENDED, ENDED))
-    assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {sha1("web01"): "freebsd"}
+    errors = errors_txt(tmp_path, "web01")
+    assert failures(tmp_path, "web01", "web02") == {sha1("web01"): {"freebsd"}}
     for other in (STARTED - 1, ENDED + 1):
         os.utime(errors, (other, other))
-        assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
+        assert failures(tmp_path, "web01", "web02") == {}
     assert errors.exists()
 
     errors.unlink()
     errors.symlink_to(tmp_path / "missing")
-    assert adoption.failures(str(tmp_path), started=STARTED, ended=ENDED) == {}
+    assert failures(tmp_path, "web01", "web02") == {}
+
+
+def test_errors_txt_of_a_parallel_run_is_not_believed(tmp_path: Path) -> None:
+    errors_txt(tmp_path, "web01", "web03")
+    assert failures(tmp_path, "web01", "web02") == {}
+    errors_txt(tmp_path, "web01")
+    assert failures(tmp_path, "web01") == {}, "with one target, chef-run writes none"
+
+
+def test_an_errors_txt_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    errors_txt(tmp_path, "web01", more="x" * adoption.MAX_ERRORS_SIZE)
+    assert failures(tmp_path, "web01", "web02") == {}
+
+
+def errors_txt(folder: Path, *hosts: str, more: str = "") -> Path:
+    path = folder / "errors.txt"
+    error = "Error: CHEFTARG001: 'freebsd' is not a supported target operating system"
+    path.write_text("".join(f"Host: {host} {error} {more}\n" for host in hosts))
+    os.utime(path, (ENDED, ENDED))
+    return path
+
+
+def failures(folder: Path, *names: str) -> Claims:
+    return adoption.failures(str(folder), ours(*names), started=STARTED, ended=ENDED)

@@ -57,7 +57,7 @@ def test_no_canary_leaves_the_pure_part_in_ten_thousand_runs() -> None:
         observer = Observer()
         observer.feed(output(choose, words, host))
         said = findings(observer.report())
-        systems = platforms(found, {sha1(host): choose.choice([*OS_NAMES, canary(choose)])}, said)
+        systems = platforms(found, {sha1(host): {choose.choice([*OS_NAMES, canary(choose)])}}, said)
 
         left = [(target.sha256, target.sha1, target.transport) for target in found], said, systems
         assert "cnry" not in repr(left)
@@ -78,8 +78,9 @@ def test_no_canary_leaves_a_payload_and_errors_txt(tmp_path: Path) -> None:
         "Host: cnry Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n"
     )
     ended = max(path.stat().st_mtime for path in tmp_path.iterdir())
-    found = targets(["web01", "directory", "/tmp/foo"])
+    found = targets(["web01,cnry", "directory", "/tmp/foo"])
     adopted = adoption.adopt(str(tmp_path), found, started=ended - 9, ended=ended, earlier=())
-    failures = adoption.failures(str(tmp_path), started=ended - 9, ended=ended)
+    failures = adoption.failures(str(tmp_path), found, started=ended - 9, ended=ended)
     assert "cnry" not in repr((adopted, failures))
-    assert failures == {sha1("cnry"): "freebsd"}
+    assert adopted == {sha1("web01"): set()}
+    assert failures == {sha1("cnry"): {"freebsd"}}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from launcher.consent.decision import HOSTS
 from launcher.reading import output
-from launcher.reading.command_line import Target, targets
+from launcher.reading.command_line import MAX_TARGETS, Target, targets
 from launcher.record import host_os, hosts_key, installation_id, session
 
 HOST = {"os": "debian", "version": "12"}
@@ -111,6 +111,13 @@ def test_a_record_too_large_for_its_file_is_refused() -> None:
     many = [Target("0" * 64, "0" * 40, "ssh")] * 1000
     with pytest.raises(session.TooLarge):
         session.to_bytes(session.build(ID, HOST, many, [None] * 1000))
+
+
+@pytest.mark.parametrize("hosts", [level for level in HOSTS if level != "off"])
+def test_no_record_has_room_for_as_many_targets_as_are_counted(hosts: str) -> None:
+    many = [Target("0" * 64, "0" * 40, "ssh")] * MAX_TARGETS
+    with pytest.raises(session.TooLarge):
+        session.to_bytes(session.build(ID, HOST, many, [None] * MAX_TARGETS, hosts, b"key"))
 
 
 # All that a run can build, of whatever it finds.
