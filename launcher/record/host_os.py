@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import sys
 
-from launcher import dependencies
+if sys.platform == "win32":
 
-
-def operating_system() -> dict[str, str | None]:
-    """{"os": …, "version": …}: on Linux the distribution's own id and version; None for what is not known.
-
-    Starts no process: neither `lsb_release` nor `uname`, which distro would ask too.
-    """
-    if sys.platform == "win32":
+    def operating_system() -> dict[str, str | None]:
+        """{"os": …, "version": …}; None for what is not known."""
         release = sys.getwindowsversion()
         return {"os": "windows", "version": f"{release.major}.{release.minor}.{release.build}"}
-    if sys.platform == "darwin":
-        import platform
 
+elif sys.platform == "darwin":
+    import platform
+
+    def operating_system() -> dict[str, str | None]:
+        """{"os": …, "version": …}; None for what is not known."""
         return {"os": "macos", "version": platform.mac_ver()[0] or None}
+
+else:
+    from launcher import dependencies
+
     dependencies.make_importable("distro")
     import distro
 
-    linux = distro.LinuxDistribution(include_lsb=False, include_uname=False)
-    return described(linux.id(), linux.version())
+    def operating_system() -> dict[str, str | None]:
+        """{"os": …, "version": …}: the distribution's own id and version; None for what is not known.
+
+        Starts no process: neither `lsb_release` nor `uname`, which distro would ask too.
+        """
+        linux = distro.LinuxDistribution(include_lsb=False, include_uname=False)
+        return described(linux.id(), linux.version())
 
 
 def described(id: str, version: str) -> dict[str, str | None]:

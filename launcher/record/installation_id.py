@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
-
 from launcher.home import files
+from launcher.record import uuids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def read(home: Home) -> str | None:
         return None
     except OSError:
         return NIL
-    return text if _is_uuid(text) else NIL
+    return text if uuids.is_uuid(text) else NIL
 
 
 def ensure(home: Home) -> str:
@@ -30,20 +29,13 @@ def ensure(home: Home) -> str:
     existing = read(home)
     if existing:
         return existing
-    files.create_once(home.installation_id, str(uuid.uuid4()).encode())
+    files.create_once(home.installation_id, uuids.text(uuids.random()).encode())
     return read(home) or NIL
 
 
 def reset(home: Home) -> str:
     """Replace whatever is there by a new id, and return it. Raises OSError."""
-    new = str(uuid.uuid4())
+    new = uuids.text(uuids.random())
     files.make_directory(home.directory)
     files.replace(home.installation_id, new.encode())
     return new
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False

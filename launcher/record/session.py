@@ -6,9 +6,9 @@ import functools
 import hashlib
 import json
 import os
-import uuid
 
 from launcher.home import files, spool
+from launcher.record import uuids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,15 +82,13 @@ def new_id(key: bytes = b"") -> str:
     With a key, its last six bytes are derived from the key and the other bytes, by which `is_salted` recognizes it.
     Without the key they cannot be told from random ones.
     """
-    id = uuid.uuid4()
-    if key:
-        id = uuid.UUID(bytes=id.bytes[:10] + _mark(key, id.bytes[:10]))
-    return str(id)
+    id = uuids.random()
+    return uuids.text(id[:10] + _mark(key, id[:10]) if key else id)
 
 
 def is_salted(record: Session, key: bytes | None) -> bool:
     """Whether the hashes of a record are salted with this key. Its id tells, so that it needs no field for it."""
-    id = uuid.UUID(record["id"]).bytes
+    id = bytes.fromhex(record["id"].replace("-", ""))
     return key is not None and id[10:] == _mark(key, id[:10])
 
 
