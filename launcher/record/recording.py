@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
     situation: Situation
     home: Home
     started: float  # when chef-run was, in seconds since the epoch
-    earlier_payloads: Collection[adoption.Version]
+    earlier_payloads: Collection[files.Version]
     eviction_order: Sequence[str]
     host: dict[str, str | None]
     targets: Sequence[Target]
