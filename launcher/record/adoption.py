@@ -6,7 +6,8 @@ taken for this run's if all of this holds:
 
 - it was not there, or not as it is, before this run's chef-run was started;
 - it was written at this run's end, before the child was gone;
-- it names no host that is not a target of this run, as far as targets are counted;
+- it names no host that is not a target of this run, as far as targets are counted, and each of them if chef-run has
+  succeeded: then it was connected to all of them;
 - it does not say that its run began before ours.
 
 Of several it is one that names a target of this run rather than one that names no host: a run that fails before it
@@ -50,17 +51,20 @@ def adopt(
     *,
     started: float,
     ended: float,
+    succeeded: bool,
     earlier: Collection[files.Version],
 ) -> Claims:
     """Take this run's payload out of the directory: what it says of the hosts.
 
     `started` and `ended` are what `time.time()` gave just before the spawn and just after the child was gone,
-    `earlier` is what `before` gave. Never raises.
+    `succeeded` whether its exit code was 0, `earlier` what `before` gave. Never raises.
     """
     ours = {target.sha1 for target in targets}
     others = []
     for found, read in _read_newest_first(_payloads(telemetry_directory), ended, earlier):
-        if not read.families.keys() <= ours or (read.began is not None and read.began < started):
+        if not read.families.keys() <= ours or (succeeded and read.families.keys() != ours):
+            continue
+        if read.began is not None and read.began < started:
             continue
         names_ours, tells_when = bool(read.families), read.began is not None
         if names_ours == bool(ours) and tells_when:
@@ -74,7 +78,9 @@ def adopt(
     return {}
 
 
-def failures(logs_directory: str, targets: Sequence[Target], *, started: float, ended: float) -> Claims:
+def failures(
+    logs_directory: str, targets: Sequence[Target], *, started: float, ended: float, succeeded: bool
+) -> Claims:
     """What this run's errors.txt says of its targets.
 
     chef-run writes it where one of several targets has failed, and replaces that of a parallel run, which names other
@@ -85,7 +91,7 @@ def failures(logs_directory: str, targets: Sequence[Target], *, started: float, 
         status = os.lstat(path)
     except OSError:
         return {}
-    if len(targets) < 2 or status.st_mtime < started or not _is_at_the_end(status.st_mtime, ended):
+    if succeeded or len(targets) < 2 or status.st_mtime < started or not _is_at_the_end(status.st_mtime, ended):
         return {}
     said = failed_hosts(_read(path, (status.st_ino, status.st_mtime_ns), MAX_ERRORS_SIZE))
     return said if said.keys() <= {target.sha1 for target in targets} else {}
