@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> NoReturn:
     preparation = in_background(_flush_and_prepare, situation, recorded, started, signals)
     ran = child.wait()
     prepared = preparation()
-    collected = quietly(_collect_after_exit, prepared) if ran and prepared else None
+    collected = quietly(_collect_after_exit, prepared, child.succeeded) if ran and prepared else None
     report = quietly(child.drain) or b""
     kept = quietly(_keep, collected, report) if collected else False
     if kept and child.stderr is not None:
@@ -163,10 +163,10 @@ def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -
     return sender.start(recorded.home, started, signals)
 
 
-def _collect_after_exit(prepared: Prepared) -> Collected | None:
+def _collect_after_exit(prepared: Prepared, succeeded: bool) -> Collected | None:
     from launcher.record import recording
 
-    return recording.collect_after_exit(prepared)
+    return recording.collect_after_exit(prepared, succeeded=succeeded)
 
 
 def _keep(collected: Collected, report: bytes) -> bool:

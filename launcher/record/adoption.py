@@ -6,7 +6,8 @@ taken for this run's if all of this holds:
 
 - it was not there, or not as it is, before this run's chef-run was started;
 - it was written at this run's end, before the child was gone;
-- it names no host that is not a target of this run;
+- it names no host that is not a target of this run, as far as targets are counted, and each of them if chef-run has
+  succeeded: then it was connected to all of them;
 - it does not say that its run began before ours.
 
 Of several it is one that names a target of this run rather than one that names no host: a run that fails before it
@@ -20,16 +21,13 @@ which none can be better. What is too large for the rest of it stays too, and ch
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
+from launcher.home import files
 from launcher.reading import payload
 from launcher.reading.command_line import Target
 from launcher.reading.output import Claims, failed_hosts
-
-# Which file, and as of when: the inode and its modification time in nanoseconds.
-Version = tuple[int, int]
 
 EXIT_TIME = 5.0  # seconds that chef-run may take to exit once its last file is written, also on a busy machine
 MAX_SIZE = 8 << 20  # bytes of a payload. Each host adds two entries of less than 500
@@ -38,7 +36,7 @@ BLOCK = 4 << 10  # bytes that the smallest counts for
 MAX_ERRORS_SIZE = 1 << 20  # bytes of errors.txt. Each host that failed adds a line
 
 
-def before(telemetry_directory: str, started: float) -> frozenset[Version]:
+def before(telemetry_directory: str, started: float) -> frozenset[files.Version]:
     """The payloads that were there before `started`, when chef-run was: as it is, none of them can be this run's.
 
     To be asked once chef-run has been started, so that it does not wait for us to read a directory, and at once: if the
@@ -53,30 +51,36 @@ def adopt(
     *,
     started: float,
     ended: float,
-    earlier: Collection[Version],
+    succeeded: bool,
+    earlier: Collection[files.Version],
 ) -> Claims:
     """Take this run's payload out of the directory: what it says of the hosts.
 
     `started` and `ended` are what `time.time()` gave just before the spawn and just after the child was gone,
-    `earlier` is what `before` gave. Never raises.
+    `succeeded` whether its exit code was 0, `earlier` what `before` gave. Never raises.
     """
     ours = {target.sha1 for target in targets}
     others = []
     for found, read in _read_newest_first(_payloads(telemetry_directory), ended, earlier):
-        if not read.families.keys() <= ours or (read.began is not None and read.began < started):
+        if not read.families.keys() <= ours or (succeeded and read.families.keys() != ours):
             continue
-        rank = bool(read.families), read.began is not None, found.written
-        if rank[:2] != (bool(ours), True):
-            others.append((rank, found, read.families))
-        elif _remove(found.path, found.version):
-            return read.families
-    for _, found, families in sorted(others, key=lambda other: other[:2], reverse=True):
+        if read.began is not None and read.began < started:
+            continue
+        names_ours, tells_when = bool(read.families), read.began is not None
+        if names_ours == bool(ours) and tells_when:
+            if _remove(found.path, found.version):
+                return read.families
+        else:
+            others.append((names_ours, tells_when, found, read.families))
+    for _, _, found, families in sorted(others, key=lambda other: other[:2], reverse=True):  # still the newest first
         if _remove(found.path, found.version):
             return families
     return {}
 
 
-def failures(logs_directory: str, targets: Sequence[Target], *, started: float, ended: float) -> Claims:
+def failures(
+    logs_directory: str, targets: Sequence[Target], *, started: float, ended: float, succeeded: bool
+) -> Claims:
     """What this run's errors.txt says of its targets.
 
     chef-run writes it where one of several targets has failed, and replaces that of a parallel run, which names other
@@ -87,7 +91,7 @@ def failures(logs_directory: str, targets: Sequence[Target], *, started: float, 
         status = os.lstat(path)
     except OSError:
         return {}
-    if len(targets) < 2 or status.st_mtime < started or not _is_at_the_end(status.st_mtime, ended):
+    if succeeded or len(targets) < 2 or status.st_mtime < started or not _is_at_the_end(status.st_mtime, ended):
         return {}
     said = failed_hosts(_read(path, (status.st_ino, status.st_mtime_ns), MAX_ERRORS_SIZE))
     return said if said.keys() <= {target.sha1 for target in targets} else {}
@@ -95,31 +99,30 @@ def failures(logs_directory: str, targets: Sequence[Target], *, started: float, 
 
 class _Found(NamedTuple):
     path: str
-    version: Version
+    version: files.Version
     written: float
     size: int
 
 
 def _payloads(directory: str) -> list[_Found]:
-    """Every payload in the directory, whatever kind of file it is."""
+    """Every payload in the directory."""
     found = []
-    try:
-        names = os.listdir(directory)
-    except OSError:
-        return []
-    for name in names:
-        if name.startswith("telemetry-payload-") and name.endswith(".yml"):
-            path = os.path.join(directory, name)
-            try:
-                status = os.lstat(path)
-            except OSError:
-                continue
-            found.append(_Found(path, (status.st_ino, status.st_mtime_ns), status.st_mtime, status.st_size))
+    for entry in files.regular_files(directory, _is_payload_name):
+        try:
+            status = os.lstat(entry.path)  # what the entry itself tells on Windows has no inode
+        except OSError:
+            continue  # removed meanwhile
+        version = status.st_ino, status.st_mtime_ns
+        found.append(_Found(entry.path, version, status.st_mtime, status.st_size))
     return found
 
 
+def _is_payload_name(name: str) -> bool:
+    return name.startswith("telemetry-payload-") and name.endswith(".yml")
+
+
 def _read_newest_first(
-    payloads: list[_Found], ended: float, earlier: Collection[Version]
+    payloads: list[_Found], ended: float, earlier: Collection[files.Version]
 ) -> Iterator[tuple[_Found, payload.Payload]]:
     """What was written at this run's end, as far as MAX_READ goes."""
     left = MAX_READ
@@ -137,28 +140,14 @@ def _is_at_the_end(written: float, ended: float) -> bool:
     return ended - EXIT_TIME <= written <= ended
 
 
-def _read(path: str, version: Version, limit: int) -> bytes:
-    """The content of a regular file that is still this version; empty for a link, a FIFO, too large a file."""
-    # Windows has neither of these kinds of file to beware of.
-    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+def _read(path: str, version: files.Version, limit: int) -> bytes:
+    """The content of a file that is still this version; empty if it cannot be read, or is too large."""
     try:
-        with open(os.open(path, os.O_RDONLY | flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode) or (status.st_ino, status.st_mtime_ns) != version:
-                return b""
-            data = file.read(limit + 1)
+        return files.read(path, limit, expected=version)
     except OSError:
         return b""
-    return data if len(data) <= limit else b""
 
 
-def _remove(path: str, version: Version) -> bool:
+def _remove(path: str, version: files.Version) -> bool:
     """Whether it was this call that removed it: a launcher beside us may take the same file for its own."""
-    try:
-        status = os.lstat(path)
-        if (status.st_ino, status.st_mtime_ns) != version:
-            return False
-        os.unlink(path)
-    except OSError:
-        return False
-    return True
+    return files.remove(path, expected=version)

@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
     situation: Situation
     home: Home
     started: float  # when chef-run was, in seconds since the epoch
-    earlier_payloads: Collection[adoption.Version]
+    earlier_payloads: Collection[files.Version]
     eviction_order: Sequence[str]
     host: dict[str, str | None]
     targets: Sequence[Target]
@@ -53,15 +53,15 @@ def prepare(situation: Situation, home: Home, started: float) -> Prepared:
     )
 
 
-def collect_after_exit(prepared: Prepared) -> Collected | None:
-    """What can be done as soon as chef-run has ended, without knowing all of its output.
+def collect_after_exit(prepared: Prepared, *, succeeded: bool) -> Collected | None:
+    """What can be done as soon as chef-run has ended, with or without success, without knowing all of its output.
 
     None if telemetry was turned off while chef-run ran: whoever did so meant this run too. None as well if there still
     is no ~/.chef-workstation: chef-run never came so far, and would skip its own first-run set-up if we made it. Raises
     OSError where nothing can be written: then chef-run's payload stays where it is.
     """
     ended = time.time()
-    home, started = prepared.home, prepared.started
+    home = prepared.home
     decision = prepared.situation.reread().decision
     if not decision.on or not files.is_directory(home.directory):
         return None
@@ -74,9 +74,16 @@ def collect_after_exit(prepared: Prepared) -> Collected | None:
         hosts_key.ensure(home) if hosts == "salted" else b"",
         # Last, for it removes the payload: what failed before has lost nothing.
         families=adoption.adopt(
-            home.telemetry, prepared.targets, started=started, ended=ended, earlier=prepared.earlier_payloads
+            home.telemetry,
+            prepared.targets,
+            started=prepared.started,
+            ended=ended,
+            succeeded=succeeded,
+            earlier=prepared.earlier_payloads,
         ),
-        failures=adoption.failures(home.logs, prepared.targets, started=started, ended=ended),
+        failures=adoption.failures(
+            home.logs, prepared.targets, started=prepared.started, ended=ended, succeeded=succeeded
+        ),
     )
 
 

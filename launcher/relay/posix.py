@@ -147,6 +147,11 @@ class Child:
         self._relay.child_ended()
         return not os.read(self._failure, 1)
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether its exit code was 0. Asked after `wait`."""
+        return self._status == 0
+
     def drain(self) -> bytes:
         """Wait until all that it wrote has gone on; the observer's report, empty if that failed.
 

@@ -42,6 +42,11 @@ class Child:
         self._process.wait()
         return True
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether its exit code was 0. Asked after `wait`."""
+        return self._process.returncode == 0
+
     def drain(self) -> bytes:
         """There is nothing to drain, and nothing to report."""
         return b""

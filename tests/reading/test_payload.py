@@ -66,8 +66,10 @@ def ours(*names: str) -> list[Target]:
     return targets([",".join(names), "directory", "/tmp/foo"])
 
 
-def adopt(folder: Path, *names: str, earlier: Iterable[tuple[int, int]] = ()) -> Claims:
-    return adoption.adopt(str(folder), ours(*names), started=STARTED, ended=ENDED, earlier=set(earlier))
+def adopt(folder: Path, *names: str, succeeded: bool = False, earlier: Iterable[tuple[int, int]] = ()) -> Claims:
+    return adoption.adopt(
+        str(folder), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded, earlier=set(earlier)
+    )
 
 
 def test_this_runs_payload_gives_the_families_and_is_gone(tmp_path: Path) -> None:
@@ -110,6 +112,20 @@ def test_a_payload_that_names_our_hosts_is_preferred(how: dict[str, float], tmp_
     assert adopt(tmp_path, "web01", "web02") == {sha1("web01"): {"linux"}}
     assert not own.exists()
     assert version.exists()
+
+
+def test_a_run_that_succeeded_takes_only_a_payload_of_all_its_hosts(tmp_path: Path) -> None:
+    """It was connected to all of them. One that failed may have been connected to some of them, or none."""
+    version = written(tmp_path, number=1)
+    part = written(tmp_path, WEB01, number=2)
+    assert adopt(tmp_path, "web01", "web02", succeeded=True) == {}
+    assert version.exists()
+    assert part.exists()
+    written(tmp_path, WEB01, WEB02, number=3, ended=ENDED - 1)
+    assert adopt(tmp_path, "web01", "web02", succeeded=True) == {sha1("web01"): {"linux"}, sha1("web02"): {"linux"}}
+    assert adopt(tmp_path, succeeded=True) == {}
+    assert not version.exists()
+    assert adopt(tmp_path, "web01", "web02") == {sha1("web01"): {"linux"}}
 
 
 def test_a_run_without_targets_takes_a_payload_without_hosts(tmp_path: Path) -> None:
@@ -214,7 +230,7 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     began, monotonic = time.time(), time.monotonic()
     path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
     path.write_text(path.read_text())  # written now: its time is the file system's
-    found = adoption.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), earlier=())
+    found = adoption.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), succeeded=True, earlier=())
     assert found == {sha1("web01"): {"linux"}}
 
 
@@ -350,6 +366,7 @@ def test_errors_txt_of_a_parallel_run_is_not_believed(tmp_path: Path) -> None:
     assert failures(tmp_path, "web01", "web02") == {}
     errors_txt(tmp_path, "web01")
     assert failures(tmp_path, "web01") == {}, "with one target, chef-run writes none"
+    assert failures(tmp_path, "web01", "web02", succeeded=True) == {}, "nor where all goes well"
 
 
 def test_an_errors_txt_that_is_too_large_is_not_read(tmp_path: Path) -> None:
@@ -365,5 +382,5 @@ def errors_txt(folder: Path, *hosts: str, more: str = "") -> Path:
     return path
 
 
-def failures(folder: Path, *names: str) -> Claims:
-    return adoption.failures(str(folder), ours(*names), started=STARTED, ended=ENDED)
+def failures(folder: Path, *names: str, succeeded: bool = False) -> Claims:
+    return adoption.failures(str(folder), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded)
