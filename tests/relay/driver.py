@@ -1,18 +1,20 @@
-"""Runs a program through the relay: python -I -S driver.py inherit|relay PROGRAM [ARGUMENT...]
+"""Runs a program through the relay: python -I -S driver.py inherit|relay|elsewhere PROGRAM [ARGUMENT...]
+
+With "elsewhere" it is as with "relay", on a system that does not tell who has sent a signal.
 
 DRIVER_REPORT names a file for the observer's report, DRIVER_MEANWHILE one to be written meanwhile and at the end.
 DRIVER_OBSERVER asks for an observer that is "broken", "failing" or "slow", DRIVER_LAST_WORDS for kept standard error.
 """
 
 import os
+import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from launcher.quiet import in_background, quietly
-from launcher.relay import handover
-from launcher.relay.posix import start
+from launcher.relay import handover, posix
 
 assert sys.platform == "linux"
 
@@ -46,10 +48,13 @@ def note(what: str) -> None:
         raise RuntimeError("what goes wrong here is nobody's business")
 
 
+if sys.argv[1] == "elsewhere":
+    posix._wait_for_signal = lambda awaited: (signal.sigwait(awaited), None)
+
 signals = handover.caller_signals()
 arguments = handover.caller_arguments(sys.argv[2:])
 command = handover.Command(arguments[0], arguments, handover.caller_environment(), signals)
-child = start(
+child = posix.start(
     command, Counter, inherit_terminal=sys.argv[1] == "inherit", keep_stderr="DRIVER_LAST_WORDS" in os.environ
 )
 thoughts = in_background(note, "thought, ")

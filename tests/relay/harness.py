@@ -27,7 +27,8 @@ HERE = Path(__file__).parent
 DIRECT: list[str] = []
 INHERIT = [*ISOLATED, str(HERE / "driver.py"), "inherit"]
 RELAY = [*ISOLATED, str(HERE / "driver.py"), "relay"]
-THROUGH_US = pytest.mark.parametrize("way", [INHERIT, RELAY], ids=["inherit", "relay"])
+ELSEWHERE = [*ISOLATED, str(HERE / "driver.py"), "elsewhere"]
+THROUGH_US = pytest.mark.parametrize("way", [INHERIT, RELAY, ELSEWHERE], ids=["inherit", "relay", "elsewhere"])
 PATIENCE = 20.0
 
 

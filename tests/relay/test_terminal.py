@@ -24,9 +24,9 @@ assert sys.platform == "linux"  # first, or the type checker looks for what foll
 from tests.support.processes import children, group, has_ended, state
 from tests.support.waiting import wait_until
 
-from .harness import INHERIT, PATIENCE, RELAY, THROUGH_US, Log, Terminal, assert_same, child, on_terminal, sh
+from .harness import ELSEWHERE, INHERIT, PATIENCE, RELAY, THROUGH_US, Log, Terminal, assert_same, child, on_terminal, sh
 
-WAYS = pytest.mark.parametrize("way", [[], INHERIT, RELAY], ids=["direct", "inherit", "relay"])
+WAYS = pytest.mark.parametrize("way", [[], INHERIT, RELAY, ELSEWHERE], ids=["direct", "inherit", "relay", "elsewhere"])
 
 
 def shown_by(command: list[str], terminal: Terminal) -> tuple[int, bytes]:
