@@ -45,7 +45,7 @@ OS_NAMES = (
 # The package resolver's own words for some of them. `el` is Red Hat or a relative of it: nobody says which.
 SPELLINGS = {"darwin": "macos", "mac_os_x": "macos", "solaris2": "solaris", "sles": "suse", "el": "linux"}
 
-# What a source says of the hosts that it names: names of OS_NAMES by SHA-1 hash. Nothing of a host is an empty set.
+# What a source says of the hosts that it names: names of OS_NAMES by SHA-1 hash, an empty set if it tells no system.
 Claims = dict[str, set[str]]
 
 # In claims: what was said of the run's only target, without its name.
@@ -68,9 +68,9 @@ MAX_HOST_SIZE = 255
 WINDOW = 1024
 KEPT = WINDOW + max(map(len, MARKS))
 
-# So much output is read whatever it is, and as if escape sequences could stand anywhere. Beyond it only those rows of
-# the spinner are read that say that a target has failed, by this mark: what else is so much is no longer chef-run
-# speaking, but bulk that passes through its output.
+# So much output is read whatever it is, and as if escape sequences could stand anywhere. Only by redrawing its spinner
+# does chef-run itself write more: then the rows of failed targets are read, which have this mark. What else comes is
+# bulk that passes through its output, and costs next to nothing.
 CAREFUL_SIZE = 1 << 20
 FAILED = "\N{HEAVY MULTIPLICATION X}".encode()
 
@@ -86,7 +86,7 @@ MAX_FINDINGS = 500
 class Observer:
     """Reads chef-run's output as it passes, and remembers of it what a report may hold.
 
-    Its findings are those of all the output in one piece, wherever that was cut.
+    The findings are the same wherever the output is cut.
     """
 
     __slots__ = ("_begun_escape", "_careful", "_found", "_seen")
@@ -155,7 +155,7 @@ def _plain(text: bytes) -> bytes:
 
 
 def _unsupported(before: bytes) -> tuple[bytes | None, bytes]:
-    """The host (empty where none is named, None where this is no sentence of chef-run's) and the platform.
+    """The host (empty if it is not named, None if this is not a sentence of chef-run's) and the platform.
 
     The sentence begins a line, or it stands behind `[host] `.
     """
