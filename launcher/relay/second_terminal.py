@@ -15,7 +15,6 @@ import termios
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
-import os
 import select
 
 from launcher.relay.descriptors import poller
@@ -35,7 +34,7 @@ _MILLISECONDS_FOR_THE_REST = 10
 class SecondTerminal:
     """A pty by our end of it, and the terminal that it stands for."""
 
-    __slots__ = ("_ours", "_settings", "real")
+    __slots__ = ("_kept", "_ours", "_settings", "real")
 
     def __init__(self, ours: int, real: int) -> None:
         settings = _settings_of(real)
@@ -43,6 +42,7 @@ class SecondTerminal:
             settings[_OFLAG] &= ~termios.OPOST
         _set(ours, settings)
         self._ours = ours
+        self._kept = b""  # read, and not yet given out
         self._settings = _settings_of(ours)
         self.real = real
         self.follow_size()
@@ -71,18 +71,22 @@ class SecondTerminal:
         _set(self.real, real)
 
     def as_written(self, data: bytes) -> bytes:
-        """`data`, just read from our end, as the child wrote it."""
-        processing = termios.OPOST | termios.ONLCR
-        if self._settings[_OFLAG] & processing != processing:
-            return data
+        """`data`, just read from our end, as the child wrote it. A `\\r` at its end may come with the next read."""
         wait = _MILLISECONDS_FOR_THE_REST if len(data) >= _FULL_READ else 0
-        # Bounded, because a child may write nothing but \r.
-        while data.endswith(b"\r") and len(data) < 2 * _FULL_READ and self._has_more(wait):
-            data += os.read(self._ours, 1)
+        data, self._kept = self._kept + data, b""
+        if not _processes_lines(self._settings):
+            return data
+        if data.endswith(b"\r") and self._has_more(wait):
+            data, self._kept = data[:-1], b"\r"
         return data.replace(b"\r\n", b"\n")
 
     def _has_more(self, milliseconds: int) -> bool:
         return any(event & select.POLLIN for _, event in poller(self._ours).poll(milliseconds))
+
+
+def _processes_lines(settings: list[Any]) -> bool:
+    both = termios.OPOST | termios.ONLCR
+    return bool(settings[_OFLAG] & both == both)
 
 
 # termios has an exception of its own, which is no OSError. Who copies a pipe need not import it to know that.
