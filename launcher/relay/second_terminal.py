@@ -4,6 +4,10 @@ It is nobody's controlling terminal: input, signals and job control stay with th
 the real one's settings on it, output processing included. The real one will process the output as well, so
 what the second pty added is taken out on the way: after ONLCR every newline has a carriage return of its own,
 which makes the way back exact.
+
+What the child does to the real terminal by way of standard input or /dev/tty, raw mode for a key above all, overtakes
+the lines that are still on their way here. They were to be processed, and the real terminal no longer does it; nothing
+tells them from lines that came after the change. So there, each line is ended as if it had been processed.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from launcher.relay.descriptors import poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 # Output processing that cannot be undone exactly; where it is on, the second pty does without any.
@@ -29,6 +34,8 @@ _OFLAG, _FLAGS, _CHARACTERS = 1, range(4), 6  # places in what tcgetattr returns
 # What a pty holds ready for one read. Only where a read took all of that can it have parted a \r from its \n.
 _FULL_READ = 4095
 _MILLISECONDS_FOR_THE_REST = 10
+# A flood: so much at least is left of a full read when what the second pty added is out. No prompt is that long.
+_FLOOD = _FULL_READ // 2
 
 
 class SecondTerminal:
@@ -80,6 +87,25 @@ class SecondTerminal:
             data, self._kept = data[:-1], b"\r"
         return data.replace(b"\r\n", b"\n")
 
+    def steps_to_show(self, written: bytes) -> Iterator[bytes]:
+        """What makes the real terminal show `written` as it would have: each step is to be written before the next."""
+        if not _processes_lines(self._settings):
+            yield written
+            return
+        rest = written
+        processed = self._real_processes_lines()
+        # A change may come between our look and our write: hence line by line, except in a flood.
+        while processed and b"\n" in rest and len(rest) < _FLOOD:
+            line, newline, rest = rest.partition(b"\n")
+            yield line + newline
+            processed = self._real_processes_lines()
+            if not processed:
+                yield b"\r"  # that line may have lacked it; where it did not, nobody sees another
+        yield rest if processed else _with_returns(rest)
+
+    def _real_processes_lines(self) -> bool:
+        return _processes_lines(_settings_of(self.real))
+
     def _has_more(self, milliseconds: int) -> bool:
         return any(event & select.POLLIN for _, event in poller(self._ours).poll(milliseconds))
 
@@ -87,6 +113,11 @@ class SecondTerminal:
 def _processes_lines(settings: list[Any]) -> bool:
     both = termios.OPOST | termios.ONLCR
     return bool(settings[_OFLAG] & both == both)
+
+
+def _with_returns(lines: bytes) -> bytes:
+    """`lines`, with a carriage return in front of each newline that has none."""
+    return lines.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 # termios has an exception of its own, which is no OSError. Who copies a pipe need not import it to know that.

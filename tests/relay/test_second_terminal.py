@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ assert sys.platform == "linux"  # first, or the type checker looks for what foll
 
 from launcher.relay.second_terminal import SecondTerminal
 
-from .harness import RELAY, Terminal
+from .harness import PATIENCE, RELAY, Terminal, on_terminal, sh
 
 
 class Between:
@@ -69,3 +70,35 @@ def test_a_sea_of_carriage_returns_passes_as_fast_as_other_bytes(tmp_path: Path)
             return used.ru_utime + used.ru_stime
 
     assert seconds(b"\r") < 5 * seconds(b"x")
+
+
+def test_lines_from_before_a_change_end_as_they_would_have(between: Between) -> None:
+    steps = between.second.steps_to_show(b"one\ntwo\r\nthree\nfour")
+    assert next(steps) == b"one\n"
+    tty.setraw(between.real)
+    # Perhaps before "one" was written, perhaps after: the \r serves for both.
+    assert list(steps) == [b"\r", b"two\r\nthree\r\nfour"]
+
+
+def test_a_flood_goes_on_in_one_piece(between: Between) -> None:
+    flood = b"line\n" * 800
+    assert list(between.second.steps_to_show(flood)) == [flood]
+    tty.setraw(between.real)
+    assert list(between.second.steps_to_show(flood)) == [b"line\r\n" * 800]
+
+
+def test_a_child_that_changed_its_own_output_gets_what_it_wrote(between: Between) -> None:
+    tty.setraw(between.child_end)
+    between.second.pass_on_settings()
+    assert list(between.second.steps_to_show(b"one\ntwo\n")) == [b"one\ntwo\n"]
+
+
+def test_in_raw_mode_the_observer_sees_what_the_child_wrote(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "DRIVER_REPORT": str(tmp_path / "report")}
+    with Terminal() as terminal:
+        process = on_terminal(RELAY + sh("stty -onlcr; echo one; echo two"), terminal, env=environment)
+        terminal.close_theirs()
+        # A difference that remains: without us, these lines would have no return at their end.
+        assert terminal.read_to_end() == b"one\r\ntwo\r\n"
+        assert process.wait(PATIENCE) == 0
+    assert (tmp_path / "report").read_bytes() == b"8\0one\ntwo\n"
