@@ -108,10 +108,14 @@ class Follower:
         if not data:
             raise EOFError
         terminal = self._route.terminal
-        if terminal is not None:
+        if terminal is None:
+            _write_all(self._route.sink, data)
+        else:
             terminal.pass_on_settings()
-            data = memoryview(terminal.as_written(bytes(data)))
-        _write_all(self._route.sink, data)
+            written = terminal.as_written(bytes(data))
+            for step in terminal.steps_to_show(written):
+                _write_all(self._route.sink, memoryview(step))
+            data = memoryview(written)
         self._watcher.show(data)
         return len(data)
 
