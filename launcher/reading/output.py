@@ -68,10 +68,12 @@ MAX_HOST_SIZE = 255
 WINDOW = 1024
 KEPT = WINDOW + max(map(len, MARKS))
 
-# So much output is read whatever it is, and as if escape sequences could stand anywhere. Only by redrawing its spinner
-# does chef-run itself write more: then the rows of failed targets are read, which have this mark. What else comes is
-# bulk that passes through its output, and costs next to nothing.
+# So much output is read whatever it is, and as if escape sequences could stand anywhere.
 CAREFUL_SIZE = 1 << 20
+# Only by redrawing its spinner does chef-run itself write more. Of the next so many bytes, the rows of failed targets
+# are read, which have this mark; anything else costs next to nothing. What follows is not looked at: a row is redrawn
+# with one or two KB a second, and with as many as a record has room for, every target has been connected to by then.
+ROWS_SIZE = 1 << 26
 FAILED = "\N{HEAVY MULTIPLICATION X}".encode()
 
 # Escape sequences: CSI, OSC, and the rest; and one that has begun at the end of a chunk. Longer ones are none.
@@ -89,11 +91,11 @@ class Observer:
     The findings are the same wherever the output is cut.
     """
 
-    __slots__ = ("_begun_escape", "_careful", "_found", "_seen")
+    __slots__ = ("_begun_escape", "_careful", "_found", "_rows", "_seen")
 
     def __init__(self) -> None:
         self._found: set[tuple[bytes, int]] = set()
-        self._careful = CAREFUL_SIZE  # bytes that are still to be read so
+        self._careful, self._rows = CAREFUL_SIZE, ROWS_SIZE  # bytes that are still to be read so
         self._seen = b"\n"
         self._begun_escape = b""
 
@@ -106,7 +108,10 @@ class Observer:
             if self._careful:
                 return
             data = self._begun_escape + data[len(beginning) :]
-        self._look_at(data, is_careful=False)
+        if self._rows:
+            data = data[: self._rows]
+            self._rows -= len(data)
+            self._look_at(data, is_careful=False)
 
     def report(self) -> bytes:
         """The findings: each a SHA-1 hash, zeros where no host was named, and a name's place in OS_NAMES.

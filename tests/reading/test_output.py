@@ -146,13 +146,18 @@ PIECES = st.one_of(
 
 
 @settings(max_examples=1000, deadline=None)
-@given(st.lists(PIECES, max_size=30), st.lists(st.integers(0, 1 << 16)), st.integers(1, 4000))
+@given(
+    pieces=st.lists(PIECES, max_size=30),
+    cuts=st.lists(st.integers(0, 1 << 16)),
+    careful=st.integers(1, 4000),
+    rows=st.integers(1, 1 << 16),
+)
 def test_wherever_output_is_cut_the_findings_are_those_of_one_piece(
-    pieces: list[bytes], cuts: list[int], careful: int
+    pieces: list[bytes], cuts: list[int], careful: int, rows: int
 ) -> None:
     text = b"".join(pieces)
     places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    with patch.object(output, "CAREFUL_SIZE", careful):
+    with patch.object(output, "CAREFUL_SIZE", careful), patch.object(output, "ROWS_SIZE", rows):
         whole, cut, bytewise = Observer(), Observer(), Observer()
         whole.feed(text)
         for start, end in zip(places, places[1:]):
@@ -198,6 +203,15 @@ def test_after_much_output_only_rows_of_failed_targets_are_read() -> None:
     text += f"[ - ] [web03] {UNSUPPORTED}\n".encode().rjust(2000)
     for chunk in (len(text), 1 << 16, 4000):
         assert said(text, chunk=chunk) == {sha1("web01"): {"freebsd"}, sha1("web02"): {"rocky"}}
+
+
+@pytest.mark.parametrize(("missing", "found"), [(0, {sha1("web01"): {"freebsd"}}), (1, {})])
+def test_after_very_much_output_nothing_is_read(missing: int, found: Claims) -> None:
+    row = f"[✖] [web01] {UNSUPPORTED}".encode()
+    end = row.index(output.UNSUPPORTED) + len(output.UNSUPPORTED)
+    with patch.object(output, "CAREFUL_SIZE", 1000), patch.object(output, "ROWS_SIZE", 5000 + end - missing):
+        for chunk in (0, 100, 7):
+            assert said(b"x" * 6000 + row, chunk=chunk) == found
 
 
 def test_observing_bulk_takes_a_fifth_of_the_time_of_relaying_it() -> None:
