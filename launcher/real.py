@@ -17,7 +17,12 @@ NOT_FOUND = 127  # as shells have it
 NOT_EXECUTABLE = 126
 
 # What stands in the scripts that start us: pip's console script, and wrappers around the alias's command.
-_OUR_SCRIPTS = (b"from launcher.entry import", b"chef-run-launcher exec ", b"launcher/__main__.py exec ")
+_OUR_SCRIPTS = (
+    b"from launcher.__main__ import",
+    b"from launcher.entry import",  # as they were
+    b"chef-run-launcher exec ",
+    b"launcher/__main__.py exec ",
+)
 _OUR_SHIM = b'launcher\\__main__.py" exec '  # on Windows
 
 

@@ -46,6 +46,16 @@ def run(arguments: list[str]) -> NoReturn:
     if recorded is None or child is None:
         os._exit(exec_in_place(command))
 
+    try:  # whatever happens from here on: chef-run has been started, and is not started again
+        quietly(_record, child, situation, recorded, started, signals)
+    finally:
+        child.exit_the_same_way()
+
+
+def _record(
+    child: Child, situation: Situation, recorded: _Recorded, started: float, signals: handover.SignalState
+) -> None:
+    """Flush and prepare while chef-run runs, and keep the record when it has ended."""
     quietly(_import_the_rest)
     preparation = in_background(_flush_and_prepare, situation, recorded, started, signals)
     ran = child.wait()
@@ -55,7 +65,6 @@ def run(arguments: list[str]) -> NoReturn:
     kept = quietly(_keep, collected, report) if collected else False
     if kept and child.stderr is not None:
         quietly(_show_notice, situation, recorded, child.stderr)
-    child.exit_the_same_way()
 
 
 def _command(situation: Situation, signals: handover.SignalState) -> handover.Command:

@@ -1,7 +1,8 @@
 """What a shell evaluates to have chef-run started through us: `eval "$(chef-run-launcher shell-init bash)"`.
 
 An alias, where the shell has them: `\\chef-run` and `command chef-run` still reach the original, scripts are left
-alone, and Ctrl-Z suspends one simple command, as without us.
+alone, and it is one simple command, as without us: Ctrl-Z suspends it, `$!` is its process, and `fg` gives its exit
+code. Where our files have gone from under an open shell, chef-run is started without us.
 """
 
 from __future__ import annotations
@@ -14,19 +15,31 @@ from launcher import PACKAGE
 
 MAIN = os.path.join(PACKAGE, "__main__.py")
 
-# zsh expands the alias before it completes, and so completes a command line of Python. If it is ours, the words that
-# follow are completed as chef-run's. Its completion is looked up then, and so may be defined after this.
+# The command is four of eight words, and which four is asked when it is started, not when it is defined: a fork of the
+# shell, less than a millisecond. A function would save that; but bash gives a function one more process in the
+# background, and zsh loses its exit code when it has been suspended. The sh drops our `exec`.
+COMMAND = '"${__chef_run[@]:$(__chef_run):4}"'
+BASH = """\
+__chef_run=(%(start)s /bin/sh -c 'shift; exec chef-run "$@"' chef-run)
+__chef_run() {
+  [[ -x %(python)s && -e %(main)s ]]
+  printf %%d $(( $? * 4 ))
+}
+alias chef-run=%(command)s"""
+
+# zsh expands the alias before it completes, and so completes a command line of ours. The words that follow are
+# completed as chef-run's. Its completion is looked up then, and so may be defined after this.
 ZSH_COMPLETION = """\
 if (( ${+functions[compdef]} )); then
   _chef_run_launcher() {
-    (( CURRENT > 5 )) && [[ ${(Q)words[4]} == %(main)s && $words[5] == exec ]] || return
-    shift 4 words
-    (( CURRENT -= 4 ))
+    (( CURRENT > 2 )) && [[ $words[2] == exec ]] || return
+    shift words
+    (( CURRENT -= 1 ))
     words[1]=chef-run
     _normal
     _compskip=all
   }
-  () { compdef -p _chef_run_launcher "${(b)1}"; } %(python)s
+  () { compdef -p _chef_run_launcher "${(b)1}"; } %s
 fi"""
 
 
@@ -42,30 +55,44 @@ def script(shell: str) -> str:
 
 
 def _start() -> list[str]:
-    """The fastest start of a wrapped run, isolated from the user's Python settings."""
-    return [sys.executable, "-I", "-S", MAIN, "exec"]
+    """The fastest start of the launcher, isolated from the user's Python settings."""
+    return [sys.executable, "-I", "-S", MAIN]
 
 
 def _bash(start: list[str]) -> str:
-    return f"alias chef-run={shlex.quote(shlex.join(start))}"
+    names = {"start": shlex.join(start), "python": shlex.quote(start[0]), "main": shlex.quote(MAIN)}
+    return BASH % {**names, "command": shlex.quote(f"{COMMAND} exec")}
 
 
 def _zsh(start: list[str]) -> str:
-    # Quoted twice: zsh compares the word as it is written in the alias.
-    names = {"python": shlex.quote(shlex.quote(start[0])), "main": shlex.quote(MAIN)}
-    return f"{_bash(start)}\n{ZSH_COMPLETION % names}"
+    return f"{_bash(start)}\n{ZSH_COMPLETION % shlex.quote(COMMAND)}"
 
 
 def _fish(start: list[str]) -> str:
-    command = " ".join("'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in start)
-    return f"function chef-run --description 'chef-run, by way of chef-run-launcher'\n  {command} $argv\nend"
+    words = ["'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in start]
+    return (
+        "function chef-run --description 'chef-run, by way of chef-run-launcher'\n"
+        f"  set -l launcher {' '.join(words)}\n"
+        "  if test -x $launcher[1]; and test -e $launcher[4]\n"
+        "    $launcher exec $argv\n"
+        "  else\n"
+        "    command chef-run $argv\n"
+        "  end\n"
+        "end"
+    )
 
 
 def _powershell(start: list[str]) -> str:
-    command = " ".join("'" + word.replace("'", "''") + "'" for word in start)
+    words = ["'" + word.replace("'", "''") + "'" for word in start]
+    ours = f"{' '.join(words)} 'exec' @args"
     return (
         "function global:chef-run {\n"
-        f"  if ($MyInvocation.ExpectingInput) {{ $input | & {command} @args }} else {{ & {command} @args }}\n"
+        f"  if (-not ((Test-Path -LiteralPath {words[0]}) -and (Test-Path -LiteralPath {words[-1]}))) {{\n"
+        "    $original = (Get-Command chef-run -CommandType Application -TotalCount 1 -ErrorAction Stop).Path\n"
+        "    if ($MyInvocation.ExpectingInput) { $input | & $original @args } else { & $original @args }\n"
+        "    return\n"
+        "  }\n"
+        f"  if ($MyInvocation.ExpectingInput) {{ $input | & {ours} }} else {{ & {ours} }}\n"
         "}"
     )
 

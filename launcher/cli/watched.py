@@ -79,6 +79,8 @@ def _offence(event: str, arguments: tuple[Any, ...]) -> str | None:
         return f"file: {event}"
     if event == "import" and arguments[0] in _MODULES:
         return "module: loaded"
+    if event == "import" and arguments[0] == "fallback":
+        return "defect: before chef-run was started"
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
         return "file: opened to be written"
     return None

@@ -124,14 +124,15 @@ def _be_the_program(command: Command, routes: list[Route], waiting: int, failed:
 class Child:
     """The program as it runs. Each of `wait`, `drain` and `exit_the_same_way` is called once, in this order."""
 
-    __slots__ = ("_canary", "_failure", "_pid", "_relay", "_status", "stderr")
+    __slots__ = ("_canary", "_drained", "_failure", "_pid", "_relay", "_status", "stderr")
 
     def __init__(self, pid: int, relay: RelayProcess, failure: int, stderr: int | None) -> None:
         self._pid = pid
         self._relay = relay
         self._canary = Canary(relay)
         self._failure = failure  # has a byte to read if exec failed, and ends when the program begins
-        self._status = 0
+        self._status: int | None = None  # until it has ended
+        self._drained = False
         self.stderr = stderr  # a duplicate of the caller's standard error; None if it was closed, or not asked for
 
     def pass_on_what_came_early(self) -> None:
@@ -157,6 +158,7 @@ class Child:
 
         Signals are held until then: whoever has read the output to its end may hang up the terminal at once.
         """
+        self._drained = True
         if not self._relay.has_drained(_DRAIN_MILLISECONDS):
             _take_signals_ourselves()
         report = self._relay.report()
@@ -168,13 +170,23 @@ class Child:
 
         A shell tells the two apart: a loop goes on after exit code 130, and stops after death by SIGINT.
         """
+        status = self._ended()
         quiet.quietly(self._relay.reap)
-        if os.WIFSIGNALED(self._status):
-            quiet.quietly(_die_by, os.WTERMSIG(self._status))
-            os._exit(
-                128 + os.WTERMSIG(self._status)
-            )  # the first process of a container does not die of its own signals
-        os._exit(os.WEXITSTATUS(self._status))
+        if os.WIFSIGNALED(status):
+            quiet.quietly(_die_by, os.WTERMSIG(status))
+            os._exit(128 + os.WTERMSIG(status))  # the first process of a container does not die of its own signals
+        os._exit(os.WEXITSTATUS(status))
+
+    def _ended(self) -> int:
+        """The wait status of the child. Does what a defect of ours has kept `wait` or `drain` from doing."""
+        if self._status is None:
+            quiet.quietly(self.wait)
+        if self._status is None:
+            self._status = os.waitpid(self._pid, 0)[1]
+            self._relay.child_ended()
+        if not self._drained:
+            quiet.quietly(self.drain)
+        return self._status
 
     def _follow(self) -> int:
         """Returns the wait status of the child."""

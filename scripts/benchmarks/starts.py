@@ -20,7 +20,7 @@ CARRIED = ("distro", "fastjsonschema", "tomli", "urllib3")  # what a run and the
 # As pip writes it since 25.2.
 PIPS_SCRIPT = """#!{python}
 import sys
-from launcher.entry import main
+from launcher.__main__ import main
 if __name__ == '__main__':
     sys.exit(main())
 """

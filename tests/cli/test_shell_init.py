@@ -180,6 +180,85 @@ def test_a_run_can_be_suspended_and_taken_up_again(home: Home, shell: str, tmp_p
         at.expect_exact("the answer is yes")
 
 
+def test_job_control_is_that_of_one_simple_command(home: Home, shell: str, tmp_path: Path) -> None:
+    """Its text is short, its exit code is there when it was suspended, `$!` is it, and Ctrl-C ends a loop."""
+    if shell == "fish":
+        pytest.skip("there it is a function, as fish has no other aliases")
+    (tmp_path / "bin" / "chef-run").write_text("#!/bin/sh\necho at work\nread answer\necho done; exit 7\n")
+    with terminal(home, shell) as at:
+        at.send("chef-run web01\r")
+        at.expect_exact("at work\r\n")
+        at.send("\x1a")
+        at.expect_exact("ready> ")
+        at.send("jobs\r")
+        at.expect_exact("exec web01")
+        assert len(at.before) < 120, at.before
+        assert b"__main__.py" not in at.before
+        at.expect_exact("ready> ")
+        at.send("bg\r")
+        at.expect_exact("ready> ")
+        at.send("fg\r")
+        at.expect_exact("exec web01")
+        at.send("yes\r")
+        at.expect_exact("done")
+        at.expect_exact("ready> ")
+        at.send("echo code=$?\r")
+        at.expect_exact("code=7\r\n")
+        at.expect_exact("ready> ")
+        at.send("while :; do chef-run web01; done\r")
+        at.expect_exact("at work\r\n")
+        at.send("\x03")
+        at.expect_exact("ready> ")
+        at.send("chef-run web01 </dev/zero >/dev/null & kill $!; wait $!; echo code=$?\r")
+        at.expect_exact("code=143")
+        at.send("unalias chef-run; type chef-run\r")
+        at.expect_exact(str(tmp_path / "bin" / "chef-run"))
+
+
+@pytest.mark.parametrize("gone", ["all", "python", "launcher"])
+def test_an_open_shell_survives_what_goes_from_under_it(home: Home, shell: str, tmp_path: Path, gone: str) -> None:
+    """The original runs until there is a launcher again."""
+    folder = tmp_path / "venv"
+
+    def install() -> None:
+        folder.mkdir(exist_ok=True)
+        if not (folder / "python").exists():
+            (folder / "python").symlink_to(sys.executable)
+        shutil.copytree(MAIN.parent, folder / "launcher", dirs_exist_ok=True)
+
+    def remove() -> None:
+        if gone in ("all", "python"):
+            (folder / "python").unlink()
+            (folder / "python").symlink_to(tmp_path / "no-such-python")
+        if gone in ("all", "launcher"):
+            shutil.rmtree(folder / "launcher")
+        if gone == "all":
+            shutil.rmtree(folder)
+
+    def restore() -> None:
+        if (folder / "python").is_symlink() and not (folder / "python").exists():
+            (folder / "python").unlink()
+        install()
+
+    install()
+    start = [str(folder / "python"), "-I", "-S", str(folder / "launcher" / "__main__.py")]
+    text = subprocess.run([*start, "shell-init", shell], env=home.env, capture_output=True, check=True).stdout
+    (home.path / START_UP_FILES[shell]).write_bytes(BEFORE[shell].encode() + text)
+    status = "$status" if shell == "fish" else "$?"
+    with terminal(home, shell) as at:
+        for change, depth in ((install, "1"), (remove, "none"), (restore, "1")):
+            change()
+            at.send(f"chef-run web01 'two words' ''; echo code={status}\r")
+            at.expect_exact(f"depth={depth} 3: web01 two words \r\n")
+            at.expect_exact("code=7\r\n")
+            at.expect_exact("ready> ")
+            at.send("chef-run al\t")
+            at.expect_exact("alpha-host")
+            at.send("\r")
+            at.expect_exact(f"depth={depth} 1: alpha-host")
+            at.expect_exact("ready> ")
+
+
 def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
     command = [*ISOLATED, "-X", "importtime", str(MAIN), "shell-init", "bash"]
     done = subprocess.run(command, capture_output=True, check=True, text=True)

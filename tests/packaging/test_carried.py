@@ -116,6 +116,27 @@ def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, 
         run(home, python, "-I", "-S", main, "disable")
 
 
+@pytest.mark.parametrize("broken", ["__init__.py", "__main__.py", "entry.py", "run.py", "distribution.toml"])
+@pytest.mark.parametrize("text", [None, "["])
+def test_half_an_installation_runs_chef_run(prefix: Path, home: Home, broken: str, text: str | None) -> None:
+    """Unrecorded. That of an archive too, wherever it lies."""
+    home.use()
+    shutil.copytree(SOURCE / "launcher", prefix / "lib/chef-run-launcher/launcher")
+    path = prefix / "lib/chef-run-launcher/launcher" / broken
+    path.unlink()
+    if text:
+        path.write_text(text)
+    start = (SOURCE / "scripts/install").read_text().partition('START = """\\\n')[2].partition('"""')[0]
+    anywhere = (SOURCE / "scripts/packaging/build").read_text().partition('ANYWHERE = """\\\n')[2].partition('"""')[0]
+    home.env["PATH"] = f"{prefix / 'embedded' / 'bin'}:{prefix / 'bin'}:{home.env['PATH']}"
+    for name, script in (("chef-run-launcher", start), ("chef-run-launcher-anywhere", anywhere)):
+        program = prefix / "bin" / name
+        program.write_text(script.format(python=sys.executable, library=str(prefix / "lib/chef-run-launcher")))
+        program.chmod(0o755)
+        assert run(home, program, "exec", "web01", "package", "nginx") == "the real one: web01 package nginx\n"
+    assert home.sessions() == []
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

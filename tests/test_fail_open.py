@@ -1,0 +1,270 @@
+"""Where the launcher cannot do its work, chef-run does its own: unrecorded, with its own output and exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from launcher import fallback, real, run
+from launcher.consent import decision, notice
+from launcher.home import files
+from tests.support.homes import Home
+from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
+
+# Counts how often it is started, and says how.
+CHEF_RUN = '#!/bin/sh\necho x >>"$HOME/started"\necho "depth=$CHEF_RUN_LAUNCHER_DEPTH $#: $*"\nexit 7\n'
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+TOO_OLD = ("2.7", "3.6", "3.7", "3.8")
+MODULES = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def on_path(home: Home, tmp_path: Path) -> Path:
+    """A chef-run on the PATH, in a home that has been used."""
+    program = tmp_path / "bin" / "chef-run"
+    program.parent.mkdir()
+    program.write_text(CHEF_RUN)
+    program.chmod(0o755)
+    home.env["PATH"] = f"{program.parent}:{home.env['PATH']}"
+    home.use()
+    files.create(home.layout.notice, notice.VERSION)
+    return program
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the launcher, to be broken."""
+    copy = tmp_path / "copy" / "launcher"
+    shutil.copytree(MAIN.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.fixture(params=TOO_OLD)
+def old_python(request: pytest.FixtureRequest) -> str:
+    """A Python for which the launcher is not made."""
+    for python in PYENV.glob(f"{request.param}.*/bin/python"):
+        return str(python)
+    pytest.skip(f"needs a Python {request.param} of pyenv")
+
+
+def start(home: Home, main: Path, *words: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+    options = [] if "/2.7." in python else ["-I", "-S"]
+    command = [python, *options, str(main), *words]
+    return subprocess.run(command, env=home.env, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def is_chef_runs_own(home: Home, done: subprocess.CompletedProcess[str]) -> bool:
+    """Whether chef-run has run, once, as if nothing stood in front of it but for the mark in its environment."""
+    assert (home.path / "started").exists(), done
+    started = (home.path / "started").read_text()
+    (home.path / "started").unlink()
+    said = (done.returncode, done.stdout, done.stderr)
+    assert (said, started) == ((7, "depth=1 3: web01 two words \n", ""), "x\n")
+    return True
+
+
+ARGUMENTS = ("web01", "two words", "")
+
+
+def test_too_old_a_python_runs_chef_run(home: Home, old_python: str) -> None:
+    assert is_chef_runs_own(home, start(home, MAIN, "exec", *ARGUMENTS, python=old_python))
+    assert home.sessions() == []
+
+
+def test_too_old_a_python_gives_chef_run_what_the_caller_gave(home: Home, on_path: Path, old_python: str) -> None:
+    """Signals as they were, the environment but for the depth, and bytes of any encoding."""
+    on_path.write_text(
+        '#!/bin/sh\necho "$LC_CTYPE"; awk "/SigIgn/ { print \\$2 }" /proc/$$/status; printf %s "$1" | od -An -tx1\n'
+    )
+    del home.env["LANG"]
+    options = [] if "/2.7." in old_python else ["-I", "-S"]
+    command: list[str | bytes] = [old_python, *options, str(MAIN), "exec", b"\xff\xc3"]
+    done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0000000000000000", "ff", "c3"]
+
+
+@pytest.mark.parametrize("command", [["status"], ["shell-init", "bash"], ["doctor"], []])
+def test_too_old_a_python_is_named_by_every_other_command(home: Home, old_python: str, command: list[str]) -> None:
+    done = start(home, MAIN, *command, python=old_python)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "needs Python 3.9 or newer" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_in_a_dry_run_it_runs_nothing(home: Home, old_python: str) -> None:
+    home.env["CHEF_RUN_LAUNCHER_DRY_RUN"] = "1"
+    done = start(home, MAIN, "exec", *ARGUMENTS, python=old_python)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert not (home.path / "started").exists()
+
+
+def test_by_the_name_of_chef_run_too_old_a_python_runs_the_next(home: Home, tmp_path: Path, old_python: str) -> None:
+    link = tmp_path / "front" / "chef-run"
+    link.parent.mkdir()
+    link.write_text(f"#!{old_python}\nimport sys\nsys.path.insert(0, {str(MAIN.parents[1])!r})\n")
+    link.write_text(link.read_text() + "from launcher.__main__ import main\nmain()\n")
+    link.chmod(0o755)
+    home.env["PATH"] = f"{link.parent}:{home.env['PATH']}"
+    command = [str(link), *ARGUMENTS]
+    done = subprocess.run(command, env=home.env, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert is_chef_runs_own(home, done)
+
+
+@pytest.mark.parametrize("state", ["missing", "cut short", "broken"])
+def test_whatever_module_is_not_as_it_should_be_chef_run_runs(home: Home, package: Path, state: str) -> None:
+    """But for the two that are the way out."""
+    for name in MODULES:
+        if name in ("__main__.py", "fallback.py") or name.startswith("cli"):
+            continue
+        module = package / name
+        text = module.read_text()
+        if state == "missing":
+            module.unlink()
+        else:
+            module.write_text("class Cut:\n    def" if state == "cut short" else "1 / 0\n")
+        assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+        module.write_text(text)
+
+
+@pytest.mark.parametrize("name", ["entry.py", "quiet.py", "cli/app.py", "real.py"])
+def test_a_missing_module_is_named_by_every_other_command(home: Home, package: Path, name: str) -> None:
+    (package / name).unlink()
+    command = [sys.executable, "-I", str(package / "__main__.py"), "status"]
+    done = subprocess.run(command, env=home.env, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert name.removesuffix(".py").rpartition("/")[2] in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", [None, "", "product = [[", "\xff", "chef_run = [3]\n"])
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_broken_profile_is_passed_over(
+    home: Home, package: Path, on_path: Path, text: str | None, variable: bool
+) -> None:
+    profile = package / "distribution.toml"
+    if text is None:
+        profile.unlink()
+    else:
+        profile.write_bytes(text.encode("latin-1"))
+    if variable:
+        home.env["CHEF_RUN_LAUNCHER_REAL"] = str(on_path)
+    assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+    assert home.sessions() == []
+
+
+# What is in front of chef-run's start in launcher/run.py, and what comes after it.
+BEFORE = "    signals = handover.caller_signals()\n"
+AFTER = {
+    "at once": "    preparation = in_background(",
+    "before it has ended": "    ran = child.wait()\n",
+    "once it has ended": "    prepared = preparation()\n",
+    "before its output is whole": "    report = quietly(child.drain)",
+    "in the end": "    if kept and child.stderr is not None:\n",
+}
+
+
+def defect(package: Path, module: str, place: str) -> None:
+    text = (package / module).read_text()
+    assert text.count(place) == 1
+    (package / module).write_text(text.replace(place, f"{' ' * (len(place) - len(place.lstrip()))}1 / 0\n{place}"))
+
+
+def test_a_defect_before_chef_run_is_started_is_noted_and_it_runs(home: Home, package: Path, tmp_path: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    home.env["CHEF_RUN_LAUNCHER_DEFECTS"] = str(tmp_path / "defects")
+    assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+    assert "ZeroDivisionError" in (tmp_path / "defects").read_text()
+
+
+@pytest.mark.parametrize("place", AFTER.values(), ids=AFTER)
+def test_a_defect_once_chef_run_is_started_starts_no_other(home: Home, package: Path, place: str) -> None:
+    defect(package, "run.py", place)
+    assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+
+
+@pytest.mark.parametrize("method", ["wait", "_follow", "drain"])
+def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path, on_path: Path, method: str) -> None:
+    """And what chef-run ends by, and all of its output, arrive."""
+    first = {"wait": "        self._status = self._follow()\n", "drain": "        self._drained = True\n"}
+    defect(package, "relay/posix.py", first.get(method, "        awaited = holdable_signals() | {_signal.SIGCHLD}\n"))
+    assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+    on_path.write_text("#!/bin/sh\nseq 100000; kill -TERM $$\n")
+    done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
+    assert (done.returncode, done.stdout.count("\n")) == (-15, 100000)
+
+
+def test_what_the_variable_names_is_taken_at_its_word(home: Home, package: Path, tmp_path: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    for path, says, code in (
+        ("/nonexistent", "cannot run /nonexistent: No such file or directory", 127),
+        (str(tmp_path), f"cannot run {tmp_path}: Permission denied", 126),
+        (str(package / "__main__.py"), f"names {package / '__main__.py'}, which is the launcher itself", 127),
+    ):
+        home.env["CHEF_RUN_LAUNCHER_REAL"] = path
+        done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
+        assert (done.returncode, done.stdout) == (code, "")
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_without_a_chef_run_one_line_says_so(home: Home, package: Path, on_path: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    on_path.unlink()
+    done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (127, "", 1)
+    assert "cannot find chef-run" in done.stderr
+
+
+def test_the_profiles_chef_run_comes_before_the_paths(home: Home, package: Path, tmp_path: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    for folder in ("launcher", ""):
+        program = tmp_path / "copy" / folder / "other" / "chef-run"
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\necho the other\n")
+        program.chmod(0o755)
+    (package / "distribution.toml").write_text(
+        "chef_run = [\n  '/nonexistent', # nothing\n  \"../other/chef-run\",\n]\n"
+    )
+    assert start(home, package / "__main__.py", "exec").stdout == "the other\n"
+
+
+def test_launchers_that_start_each_other_for_ever_end(home: Home, package: Path, tmp_path: Path, on_path: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    on_path.write_text(f'#!/bin/sh\nexec {" ".join(ISOLATED)} {package}/__main__.py "exec" "$@"\n')
+    done = start(home, package / "__main__.py", "exec")
+    assert (done.returncode, done.stderr.count("\n")) == (127, 1)
+    assert "starts the launcher again" in done.stderr
+    behind = tmp_path / "behind" / "chef-run"
+    behind.parent.mkdir()
+    behind.write_text(CHEF_RUN.replace("depth=$CHEF_RUN_LAUNCHER_DEPTH ", "depth=1 "))
+    behind.chmod(0o755)
+    home.env["PATH"] += f":{behind.parent}"
+    assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+
+
+def test_a_script_without_an_interpreter_line_goes_to_the_shell(home: Home, package: Path, on_path: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    on_path.write_text(CHEF_RUN.partition("\n")[2])
+    assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+
+
+def test_pips_script_fails_open_too(home: Home, launcher: Launcher, package: Path, tmp_path: Path) -> None:
+    script = Program(tmp_path / "chef-run-launcher", tmp_path, home.env)
+    text = launcher.path.read_text()
+    script.path.write_text(text.replace("import sys\n", f"import sys\nsys.path.insert(0, {str(package.parent)!r})\n"))
+    script.path.chmod(0o755)
+    (package / "real.py").unlink()
+    done = script.run("exec", *ARGUMENTS)
+    assert (done.returncode, done.stdout) == (7, b"depth=1 3: web01 two words \n")
+
+
+def test_the_way_out_goes_by_the_same_names() -> None:
+    """It may import nothing of ours, and so repeats them."""
+    assert (fallback.REAL, fallback.DEPTH) == (real.VARIABLE, decision.DEPTH)
+    assert (fallback.DRY_RUN, fallback.MAX_DEPTH) == (decision.DRY_RUN, run.MAX_DEPTH)
+    assert (fallback.OUR_SCRIPTS, fallback.OUR_SHIM) == (real._OUR_SCRIPTS, real._OUR_SHIM)
