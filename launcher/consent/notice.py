@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 from launcher.home import files
+from launcher.quiet import in_background
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from launcher.consent.profile import Profile
     from launcher.home.layout import Home
 
+LOCK_SECONDS = 1.0
 VERSION = b"1\n"  # of what is recorded; with a new version the notice is shown again before anything is sent
 
 
@@ -23,17 +27,30 @@ def is_current(home: Home) -> bool:
 def claim(home: Home) -> bool:
     """Whether this process is the one to show the notice. Of concurrent processes, one is; it is noted on disk.
 
-    If it cannot be noted, no process shows the notice, and nothing is sent. No lock is taken: one that does not answer
-    would hold up the end of a run. In the place of an older notice, processes at the very same time may all show it.
+    If it cannot be noted, no process shows the notice, and nothing is sent.
     """
     try:
         if files.create_once(home.notice, VERSION, durable=False):
             return True
+        return not is_current(home) and _replace(home)
+    except OSError:
+        return False
+
+
+def _replace(home: Home) -> bool:
+    """Whether this process has put the new notice in the place of an older or a torn one. Raises OSError."""
+    from launcher.home import lock
+
+    # A run waits for this: a lock that does not answer leaves the notice to a later one.
+    lock_fd = in_background(lock.take, home.lock)(LOCK_SECONDS)
+    if lock_fd is None:
+        return False
+    try:
         if is_current(home):
             return False
         files.replace(home.notice, VERSION)
-    except OSError:
-        return False
+    finally:
+        os.close(lock_fd)
     return True
 
 
