@@ -178,9 +178,10 @@ else:
     def holdable_signals() -> set[int]:
         """Every signal that a run waits for and passes on.
 
-        Not SIGTTOU: it must stop the whole group at once, as it would without us.
+        Not SIGTTOU: it must stop the whole group at once, as it would without us. Nor SIGPIPE: if held, one that we get
+        ourselves, for a process of ours that is gone, would wait for the program; so Python drops it.
         """
-        others = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGTTOU, _signal.SIGCHLD}
+        others = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGTTOU, _signal.SIGPIPE, _signal.SIGCHLD}
         return {int(s) for s in _signal.valid_signals()} - others
 
     def restore_signals(state: SignalState) -> None:

@@ -36,11 +36,8 @@ CHILD_ENDED = b"."
 ANSWERED = b"\0"
 STAYS, LEAVES = b"\xfe", b"\xff"
 
-# Not listened for. A fault of its own must end it; and a lost pipe must not be news to be written to a pipe.
-_UNHEARD = {
-    *(_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS),
-    _signal.SIGPIPE,
-}
+# Not listened for: a fault of its own must end it.
+_UNHEARD = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
 # A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
 _DRAIN_SECONDS = 0.1
 # Until then the program has begun, and what the observer imports takes no processor from it.
