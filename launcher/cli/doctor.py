@@ -2,10 +2,13 @@
 
 import base64
 import http.client
+import importlib.abc
+import importlib.util
 import os
 import shlex
 import shutil
 import ssl
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Annotated, NamedTuple, Optional
@@ -13,9 +16,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from launcher import PACKAGE, real
+from launcher import PACKAGE, dependencies, fallback, real
 from launcher.cli.output import console, facts, print_json
-from launcher.consent import config, decision
+from launcher.consent import config, decision, profile
 from launcher.consent.situation import Situation
 from launcher.delivery import endpoint, proxy, trust
 from launcher.delivery.endpoint import Endpoint
@@ -25,6 +28,14 @@ from launcher.home.layout import Home
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
 TIMEOUT = 5  # seconds, for each step of the connection
+# What a run imports by and by, and its sender; the rest comes with these.
+PARTS = (
+    *("run", "relay.windows" if sys.platform == "win32" else "relay.posix", "relay.second_terminal"),
+    *("consent.config_option", "consent.notice", "consent.policy", "reading.output", "record.recording"),
+    *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool"),
+)
+# To import urllib3 opens a socket, to see whether there is IPv6: these are looked at only.
+LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib3")
 
 
 class Finding(NamedTuple):
@@ -56,6 +67,11 @@ def doctor(
 
 def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     yield _in_front(situation)
+    yield from _starts(situation)
+    broken = list(_broken_parts(situation))
+    yield from broken
+    if broken:
+        return  # what follows needs them
     yield _chef_run(situation)
     yield from _speed()
     yield _telemetry(situation)
@@ -97,6 +113,74 @@ def _mentions_us(path: str) -> bool:
         return False
     lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]
     return any(line.startswith("alias chef-run") or ("shell-init" in line and line[0] != "#") for line in lines)
+
+
+def _starts(situation: Situation) -> Iterator[Finding]:
+    """Scripts on the PATH that start the launcher with a Python that is not there, or too old."""
+    for name in ("chef-run", "chef-run-launcher"):
+        path = shutil.which(name, path=situation.variables.get("PATH"))
+        python = _python_of(path) if path and real.is_launcher(path, sys.argv[0]) else None
+        if python and shutil.which(python) is None:
+            yield Finding("start", PROBLEM, f"{path} cannot be run, its Python is gone: {python}; install it again")
+        elif python and _is_too_old(python):
+            yield Finding(
+                "start", PROBLEM, f"{path}: {python} is older than Python 3.9, which it needs; {_runs_alone()}"
+            )
+
+
+def _python_of(script: str) -> Optional[str]:
+    """The Python that its first line names, as a path or, after env, as a name."""
+    try:
+        with open(script, "rb") as file:
+            first = os.fsdecode(file.readline(1024))
+    except OSError:
+        return None
+    words = first[2:].split() if first.startswith("#!") else []
+    if words and os.path.basename(words[0]) == "env":
+        words = [word for word in words[1:] if not word.startswith("-")]
+    return words[0] if words and os.path.basename(words[0]).startswith("python") else None
+
+
+def _is_too_old(python: str) -> bool:
+    command = [python, "-E", "-S", "-c", "import sys; sys.exit(sys.version_info < (3, 9))"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 1
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _broken_parts(situation: Situation) -> Iterator[Finding]:
+    """What is missing or broken of ourselves, so that chef-run runs without us."""
+    packages = ("distro", "fastjsonschema")
+    dependencies.make_importable(*packages)
+    for name in (*(f"launcher.{part}" for part in PARTS), *packages, *LOOKED_AT):
+        try:
+            if name in LOOKED_AT:
+                _compile(name)
+            else:
+                importlib.import_module(name)
+        except Exception as error:
+            yield Finding("launcher", PROBLEM, f"{name} cannot be used ({fallback.reason(error)}); {_runs_alone()}")
+    try:
+        situation.profile  # noqa: B018
+    except Exception as error:
+        yield Finding("profile", PROBLEM, f"{profile.PATH} cannot be used ({fallback.reason(error)}); {_runs_alone()}")
+
+
+def _compile(name: str) -> None:
+    """Raises what its import would, if it is missing or not Python."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not isinstance(spec.loader, importlib.abc.InspectLoader):
+        raise ModuleNotFoundError(f"No module named {name!r}")
+    spec.loader.get_code(name)
+
+
+def _runs_alone() -> str:
+    """Which chef-run runs without us."""
+    try:
+        return f"until it is installed again, {fallback.find()} runs, unrecorded"
+    except fallback.NoChefRun as problem:
+        return f"and without it, it {problem}"
 
 
 def _chef_run(situation: Situation) -> Finding:

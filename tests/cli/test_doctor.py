@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ import trustme
 from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
-from tests.support.programs import Launcher, Program
+from tests.support.programs import MAIN, Launcher, Program
 from tests.support.servers import Collector, Silence
 
 
@@ -179,3 +182,66 @@ def test_a_start_up_file_that_is_a_pipe_is_not_waited_for(healthy: Home, launche
     (healthy.path / ".bashrc").unlink()
     os.mkfifo(healthy.path / ".bashrc")
     assert examine(launcher)[1]["in front"][0] == "problem"
+
+
+PARTS = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
+
+
+def examine_copy(home: Home, package: Path) -> tuple[int, str]:
+    """The exit code, and all that it says, of a copy of the launcher."""
+    command = [sys.executable, "-I", str(package / "__main__.py"), "doctor", "--json"]
+    done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the launcher, to be broken."""
+    copy = tmp_path / "copy" / "launcher"
+    shutil.copytree(MAIN.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test_whatever_a_run_lacks_is_named(healthy: Home, package: Path) -> None:
+    for name in PARTS:
+        if name.startswith("cli/") or name.endswith(("__init__.py", "__main__.py", "fallback.py", "windows.py")):
+            continue
+        text = (package / name).read_text()
+        (package / name).unlink()
+        code, said = examine_copy(healthy, package)
+        module = name[: -len(".py")].rpartition("/")[2]
+        assert (code, module in said, "Traceback" in said) == (1, True, False), (name, said)
+        (package / name).write_text(text)
+    assert examine_copy(healthy, package)[0] == 0
+
+
+@pytest.mark.parametrize("text", [None, "", "product = [["])
+def test_a_broken_profile_is_named_with_the_chef_run_that_runs_all_the_same(
+    healthy: Home, package: Path, chef_run: Program, text: str | None
+) -> None:
+    (package / "distribution.toml").unlink()
+    if text is not None:
+        (package / "distribution.toml").write_text(text)
+    code, said = examine_copy(healthy, package)
+    assert code == 1
+    assert str(package / "distribution.toml") in said
+    assert f"{chef_run.path} runs, unrecorded" in said
+
+
+@pytest.mark.parametrize("first", ["#!{python} -IS", "#!/usr/bin/env -S {python} -IS"])
+@pytest.mark.parametrize(("python", "says"), [("/nonexistent/python3", "is gone"), ("old", "older than Python 3.9")])
+def test_a_start_on_the_path_whose_python_cannot_run_it_is_named(
+    healthy: Home, launcher: Launcher, tmp_path: Path, first: str, python: str, says: str
+) -> None:
+    if python == "old":
+        python = str(next((Path.home() / ".pyenv" / "versions").glob("3.6.*/bin/python3.6"), ""))
+        if not python:
+            pytest.skip("needs a Python 3.6 of pyenv")
+    start = tmp_path / "bin" / "chef-run"
+    start.parent.mkdir()
+    start.write_text(f"{first.format(python=python)}\nfrom launcher.__main__ import main\nmain()\n")
+    start.chmod(0o755)
+    healthy.env["PATH"] = f"{start.parent}:{healthy.env['PATH']}"
+    code, found = examine(launcher)
+    assert (code, found["start"][0]) == (1, "problem")
+    assert str(start) in found["start"][1] and says in found["start"][1]

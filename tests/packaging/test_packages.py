@@ -150,10 +150,17 @@ def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, 
     library = main.parents[1]
     assert (library / "launcher" / "run.py").read_bytes() == (SOURCE / "launcher" / "run.py").read_bytes()
     for shim, words in (("chef-run-launcher.cmd", "%*"), ("chef-run.cmd", "exec %*")):
-        text = (library.parents[1] / "bin" / shim).read_text()
-        assert text.splitlines()[1].endswith(
-            f'python -I -S "%~dp0..\\lib\\{library.name}\\launcher\\__main__.py" {words}'
-        )
+        raw = (library.parents[1] / "bin" / shim).read_bytes()
+        assert raw.count(b"\n") == raw.count(b"\r\n"), "cmd does not find labels otherwise"
+        lines = raw.decode().splitlines()
+        assert lines[-2:] == [
+            ":launcher",
+            f'python -I -S "%~dp0..\\lib\\{library.name}\\launcher\\__main__.py" {words}',
+        ]
+        # Each of its jumps leads to a line of its own, and before the last there is a way without Python.
+        jumps = {words[-1] for words in map(str.split, lines) if words[-2:-1] == ["goto"]}
+        assert jumps == {line[1:] for line in lines if line.startswith(":")}
+        assert sum(line.startswith("exit /b") for line in lines) == (2 if shim == "chef-run.cmd" else 1)
     # Of its own shim the launcher knows that it is not the real chef-run.
     script = "import sys; from launcher import real; sys.exit(not real.is_launcher(sys.argv[1], sys.executable))"
     subprocess.run([sys.executable, "-c", script, library.parents[1] / "bin" / "chef-run.cmd"], check=True)
