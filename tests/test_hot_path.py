@@ -30,11 +30,10 @@ OURS = {
     *OPTED_OUT,
     *(f"launcher.consent.{name}" for name in ("config", "policy", "profile", "toml", "notice")),
     *("launcher.home", "launcher.home.files", "launcher.home.layout"),
-    *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "follower")),
-    *(f"launcher.relay.{name}" for name in ("relay_process", "routes", "serving", "watcher")),
+    *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "orders", "relay_process", "routes")),
 }
 PYTHONS = {"__future__", "errno", "stat", "_stat", "_signal", "_thread", "time", "posix", "sys"}
-PYTHONS |= {"fcntl", "select", "os", "os.path", "posixpath", "genericpath", "_collections_abc", "abc", "_abc"}
+PYTHONS |= {"os", "os.path", "posixpath", "genericpath", "_collections_abc", "abc", "_abc"}
 HEAVY = {
     *("typer", "rich", "urllib3", "distro", "fastjsonschema", "json", "re", "typing", "subprocess", "enum", "signal"),
     *("hashlib", "_hashlib", "datetime", "logging", "random", "threading", "contextlib", "functools", "collections"),

@@ -52,11 +52,6 @@ class Canary:
         self._settle(number)
         return reached
 
-    def forget(self, number: int) -> None:
-        """What has been heard of this signal so far is dealt with."""
-        self._hear(self._relay.ask)
-        self._forget(number)
-
     def drain_before_stop(self) -> bool:
         """Have what the child has written so far passed on, before the shell writes something.
 

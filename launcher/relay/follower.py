@@ -31,7 +31,7 @@ class Follower:
 
     __slots__ = (
         *("_answered", "_ask", "_asked", "_asks", "_buffer", "_news", "_over", "_route", "_watcher"),
-        "is_over",
+        *("has_thread", "is_over"),
     )
 
     def __init__(self, route: Route, watcher: Watcher) -> None:
@@ -41,12 +41,14 @@ class Follower:
         self._asked = self._answered = 0
         self._news = _locked()  # released with each answer, and at the end
         self._over = _locked()  # released at the end
+        self.has_thread = False
         self.is_over = False
 
     def start(self) -> None:
         """Copy from here on, in a thread. Raises RuntimeError, or OSError, if there is none to be had."""
         self._asks, self._ask = pipe()  # a byte for each time that it is to say when it has drained
         _thread.start_new_thread(self._run, ())
+        self.has_thread = True
 
     def drain(self, seconds: float = -1) -> None:
         """Wait until all that has been written so far has gone on; for so many seconds at most, if given."""
@@ -65,11 +67,19 @@ class Follower:
             self._copy()
         except (OSError, EOFError):
             pass  # either side has gone; by our closing, the other learns it
-        # Both sides learn of each other's end by that.
+        self.end()
+
+    def end(self) -> None:
+        """Leave both sides, which learn of each other's end by that."""
         self._close()
         self.is_over = True
         self._tell()
         self._over.release()
+
+    @property
+    def source(self) -> int:
+        """Where what the child writes arrives."""
+        return self._route.source
 
     def _copy(self) -> None:
         events = poller(self._route.source, self._asks)
@@ -87,7 +97,7 @@ class Follower:
                 self._answered += asked
                 self._tell()
             else:
-                self._pass_on()
+                self.pass_on()
 
     def _tell(self) -> None:
         if self._news.locked():
@@ -100,9 +110,9 @@ class Follower:
         more = poller(self._route.source)
         passed = 0
         while passed < _FULL_BUFFER and more.poll(0):
-            passed += self._pass_on()
+            passed += self.pass_on()
 
-    def _pass_on(self) -> int:
+    def pass_on(self) -> int:
         """Pass on what can be read at once, or wait for it; how many bytes. Raises OSError, EOFError at the end."""
         data = memoryview(self._buffer)[: os.readv(self._route.source, [self._buffer])]
         if not data:
@@ -127,6 +137,17 @@ class Follower:
                 pass  # the terminal is gone
         os.close(self._route.source)
         os.close(self._route.sink)
+
+
+def follow_in_turn(followers: list[Follower]) -> None:
+    """Copy these routes to their ends in this thread: a reader who waits holds up the other one."""
+    left = {follower.source: follower for follower in followers}
+    while left:
+        for source, _ in poller(*left).poll():
+            try:
+                left[source].pass_on()
+            except (OSError, EOFError):
+                left.pop(source).end()
 
 
 def _locked() -> _thread.LockType:

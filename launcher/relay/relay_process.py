@@ -1,9 +1,6 @@
 """The relay process, as the launcher sees it: started, given orders, asked.
 
-It is told its child, and answers ANSWERED when it is at work. Orders are a byte each: ASK, DRAIN, STOPS and GOES_ON at
-any time, in the end CHILD_ENDED. Back come the numbers of signals as they arrive; ANSWERED after each ASK and DRAIN;
-after CHILD_ENDED, when all is drained, STAYS or LEAVES, and then the observer's report, to the end. What the process
-itself does is in serving.py.
+What it is told and answers is in orders.py, what it does in serving.py.
 """
 
 from __future__ import annotations
@@ -14,24 +11,21 @@ import sys
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
-from launcher.quiet import quietly
+from launcher.quiet import note, quietly
 from launcher.relay.descriptors import Inherited, close, pipe, poller
-from launcher.relay.routes import ends
-from launcher.relay.serving import (
+from launcher.relay.orders import (
     ANSWERED,
     ASK,
     CHILD_ENDED,
-    CHILD_SIZE,
     DRAIN,
     GOES_ON,
     LEAVES,
     STAYS,
     STOPS,
     send,
-    serve,
     tell,
 )
-from launcher.relay.watcher import Watcher
+from launcher.relay.routes import copy_plainly, ends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,12 +41,12 @@ _ANSWER_MILLISECONDS = 1000
 class RelayProcess:
     """All that may fail is done when it is made, but for the fork."""
 
-    __slots__ = ("_answers", "_its_ends", "_leaves", "_orders", "_routes", "_unanswered", "_watcher", "pid")
+    __slots__ = ("_answers", "_its_ends", "_leaves", "_make_observer", "_orders", "_routes", "_unanswered", "pid")
 
     def __init__(self, routes: list[Route], make_observer: Callable[[], Observer]) -> None:
         """Raises OSError if there is no pipe to be had for it."""
         self._routes = routes
-        self._watcher = Watcher(make_observer)
+        self._make_observer = make_observer
         orders, self._orders = pipe()
         self._answers, answers = pipe()
         self._its_ends = orders, answers
@@ -64,28 +58,31 @@ class RelayProcess:
         """What the launcher must not close before the relay process is started."""
         return [self._orders, self._answers, *self._its_ends, *ends(self._routes)]
 
-    def start(self, inherited: Inherited) -> None:
-        """Have it relay from here on; the routes are no longer ours. Raises OSError if there can be no process."""
+    def start(self, child: int, inherited: Inherited, launchers: list[int]) -> None:
+        """Have it relay from here on; the routes are no longer ours. Raises OSError if there can be no process.
+
+        `launchers` are descriptors of the launcher's own, which it must not hold.
+        """
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                close([self._orders, self._answers])
-                quietly(serve, self._routes, self._watcher, inherited, *self._its_ends)
+                close([self._orders, self._answers, *launchers])
+                inherited.let_go()
+                quietly(self._serve, child)
             finally:
                 os._exit(0)
         close([*self._its_ends, *ends(self._routes)])
 
-    def is_at_work(self, child: int) -> bool:
-        """Tell it which child is to be served, and wait until it holds nothing of the caller's, copies and listens."""
-        tell(self._orders, child.to_bytes(CHILD_SIZE, "little"))
-        while (said := os.read(self._answers, 1)) not in (b"", ANSWERED):
-            pass  # a signal from before the child was there
-        return said == ANSWERED
-
-    def dismiss(self) -> None:
-        """Have it end; it has no child to serve."""
-        close([self._orders])
-        os.waitpid(self.pid, 0)
+    def _serve(self, child: int) -> None:
+        """In the relay process: its life. Imported here, while chef-run starts."""
+        try:
+            from launcher.relay.serving import serve
+        except Exception as error:  # an upgrade is under way; the program has begun, and writes
+            note(error)
+            close([*self._its_ends])
+            copy_plainly(self._routes)
+        else:
+            serve(self._routes, self._make_observer, child, *self._its_ends)
 
     def ask(self) -> bytes:
         """Have it answer: the numbers of the signals that it has heard since its last answer."""

@@ -60,6 +60,18 @@ def ends(routes: list[Route]) -> list[int]:
     return [end for route in routes for end in (route.source, route.sink)]
 
 
+def copy_plainly(routes: list[Route]) -> None:
+    """Copy to the end, each route in a process of its own: what is left where nothing more can be imported."""
+    for route in routes[1:]:
+        if os.fork() == 0:
+            routes = [route]
+            break
+    for route in routes[:1]:
+        while data := os.read(route.source, 1 << 16):
+            while data:
+                data = data[os.write(route.sink, data) :]
+
+
 def _is_relayed(number: int, mode: int, inherit_terminal: bool) -> bool:
     if stat.S_ISFIFO(mode):
         # A FIFO opened for both ways may be read from as well, which a relay could not serve.

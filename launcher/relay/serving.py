@@ -14,27 +14,21 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 from launcher.quiet import quietly
-from launcher.relay.descriptors import Inherited, poller
-from launcher.relay.follower import Follower
+from launcher.relay.descriptors import poller
+from launcher.relay.follower import Follower, follow_in_turn
 from launcher.relay.handover import forget_arguments, holdable_signals
+from launcher.relay.orders import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, STOPS, send, tell
+from launcher.relay.watcher import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from collections.abc import Callable
 
     from launcher.relay.routes import Route
-    from launcher.relay.watcher import Watcher
+    from launcher.relay.watcher import Observer
 else:
     import _signal  # `signal` itself takes 3.5 ms
-
-CHILD_SIZE = 8  # bytes: of the child's process id, which is what it is told first
-# What the launcher orders, and what is answered; the last two are above every signal's number.
-ASK = b"?"
-DRAIN = b"!"
-STOPS, GOES_ON = b"z", b"a"  # which have no answer
-CHILD_ENDED = b"."
-ANSWERED = b"\0"
-STAYS, LEAVES = b"\xfe", b"\xff"
 
 # Not listened for: a fault of its own must end it.
 _UNHEARD = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
@@ -46,29 +40,35 @@ _QUIET_MILLISECONDS = 100
 _STOPPED_MILLISECONDS = 100
 
 
-def serve(routes: list[Route], watcher: Watcher, inherited: Inherited, orders: int, answers: int) -> None:
-    """Live. It starts with all signals held. Raises RuntimeError or OSError where there are no threads to be had."""
-    inherited.let_go()
+def serve(routes: list[Route], make_observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
+    """Live. It starts with all signals held, and holds nothing of the caller's. The program may have begun."""
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
     except OSError:
         pass
+    watcher = Watcher(make_observer)
     followers = [Follower(route, watcher) for route in routes]
-    for follower in followers:
-        follower.start()
-    children: list[int] = []
-    _listen_for_signals(routes, answers, children)
-    tell(answers, ANSWERED)
-    if child := os.read(orders, CHILD_SIZE):
-        children.append(int.from_bytes(child, "little"))
-        _adjust_size(routes, children)  # since the routes were opened; of signals it has only those after its fork
-        _obey(followers, watcher, children[0], orders, answers)
+    try:
+        for follower in followers:
+            follower.start()
+    except (RuntimeError, OSError):  # no threads to be had: output goes on, and that is all there is
+        os.close(answers)
+        follow_in_turn([follower for follower in followers if not follower.has_thread])
+        for follower in followers:
+            follower.wait_until_over()
+        return
+    _listen_for_signals(routes, answers, child)
+    _adjust_size(routes, child)  # since the routes were opened; of signals it has only those after its fork
+    on_a_terminal = any(route.terminal is not None for route in routes)
+    _obey(followers, watcher, on_a_terminal, child, orders, answers)
 
 
-def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, answers: int) -> None:
+def _obey(
+    followers: list[Follower], watcher: Watcher, on_a_terminal: bool, child: int, orders: int, answers: int
+) -> None:
     """Do as the launcher orders, until the child has ended, or the launcher; then serve who still writes."""
-    if not poller(orders).poll(_QUIET_MILLISECONDS):
-        watcher.prepare()
+    if on_a_terminal and not poller(orders).poll(_QUIET_MILLISECONDS):
+        watcher.prepare()  # off a terminal chef-run says nothing unless it fails, and there is nothing to look at
     while (order := os.read(orders, 1)) not in (b"", CHILD_ENDED):
         if order == STOPS:
             _wake_the_launcher(orders, child)
@@ -113,13 +113,13 @@ def _state(process: int) -> str:
         return ""
 
 
-def _listen_for_signals(routes: list[Route], answers: int, children: list[int]) -> None:
+def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:
     """From here on, the number of each signal is in `answers` the moment it has come."""
 
     def note(number: int, frame: object) -> None:
         # In the background a size changes without SIGWINCH; it is SIGCONT that brings us back.
         if number in (_signal.SIGWINCH, _signal.SIGCONT):
-            _adjust_size(routes, children)
+            _adjust_size(routes, child)
 
     os.set_blocking(answers, False)
     _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)
@@ -129,11 +129,10 @@ def _listen_for_signals(routes: list[Route], answers: int, children: list[int]) 
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
 
 
-def _adjust_size(routes: list[Route], children: list[int]) -> None:
+def _adjust_size(routes: list[Route], child: int) -> None:
     """Have the second terminal as large as the real one, and the child look again: it may have done so too early."""
     if _follow_size(routes):
-        for child in children:
-            send(child, _signal.SIGWINCH)
+        send(child, _signal.SIGWINCH)
 
 
 def _follow_size(routes: list[Route]) -> bool:
@@ -145,19 +144,3 @@ def _follow_size(routes: list[Route]) -> bool:
             except OSError:
                 pass  # that output is closed
     return changed
-
-
-def send(process: int, number: int) -> None:
-    """Send a signal to a process that may have ended, or have become somebody else's."""
-    try:
-        os.kill(process, number)
-    except OSError:
-        pass
-
-
-def tell(listener: int, words: bytes) -> None:
-    """Write to a process of ours that somebody may have killed, which is seen where we read."""
-    try:
-        os.write(listener, words)
-    except OSError:
-        pass
