@@ -73,7 +73,7 @@ CAREFUL_SIZE = 1 << 20
 # Only by redrawing its spinner does chef-run itself write more. Of the next so many bytes, the rows of failed targets
 # are read, which have this mark; anything else costs next to nothing. What follows is not looked at: a row is redrawn
 # with one or two KB a second, and with as many as a record has room for, every target has been connected to by then.
-ROWS_SIZE = 1 << 26
+ROWS_SIZE = 1 << 24
 FAILED = "\N{HEAVY MULTIPLICATION X}".encode()
 
 # Escape sequences: CSI, OSC, and the rest; and one that has begun at the end of a chunk. Longer ones are none.
