@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from launcher.reading.output import Observer
     from launcher.record.recording import Collected, Prepared
 
+MAX_START_TIME = 0.25  # seconds that the start of a sender may hold up the end of a run
 MAX_DEPTH = 10  # launchers inside launchers, before we take it that they start each other for ever
 
 
@@ -149,9 +150,16 @@ def _flush_and_prepare(
 
     sender = quietly(_flush, recorded, started, signals)
     prepared = recording.prepare(situation, recorded.home, started)
-    if sys.platform != "win32" and sender is not None:
-        os.waitpid(sender, os.WNOHANG)  # it has long ended, unless a lock does not answer
+    if sender is not None:
+        _reap(sender)
     return prepared
+
+
+def _reap(sender: int) -> None:
+    """Wait for the process that starts the sender; it has long ended, unless a lock does not answer."""
+    until = time.monotonic() + MAX_START_TIME
+    while sys.platform != "win32" and os.waitpid(sender, os.WNOHANG)[0] == 0 and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -> int | None:

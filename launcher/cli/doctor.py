@@ -30,7 +30,8 @@ START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zsh
 TIMEOUT = 5  # seconds, for each step of the connection
 # What a run imports by and by, and its sender; the rest comes with these.
 PARTS = (
-    *("run", "relay.windows" if sys.platform == "win32" else "relay.posix", "relay.second_terminal"),
+    *("run", "relay.windows" if sys.platform == "win32" else "relay.posix"),
+    *(() if sys.platform == "win32" else ("relay.second_terminal", "relay.serving")),
     *("consent.config_option", "consent.notice", "consent.policy", "reading.output", "record.recording"),
     *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool"),
 )
