@@ -192,10 +192,14 @@ def test_a_defect_once_chef_run_is_started_starts_no_other(home: Home, package: 
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
 
 
-@pytest.mark.parametrize("method", ["wait", "_follow", "drain"])
+@pytest.mark.parametrize("method", ["_let_it_begin", "wait", "_follow", "drain"])
 def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path, on_path: Path, method: str) -> None:
     """And what chef-run ends by, and all of its output, arrive."""
-    first = {"wait": "        self._status = self._follow()\n", "drain": "        self._drained = True\n"}
+    first = {
+        "_let_it_begin": "    os.sched_yield()\n",
+        "wait": "        self._status = self._follow()\n",
+        "drain": "        self._drained = True\n",
+    }
     defect(package, "relay/posix.py", first.get(method, "        awaited = holdable_signals() | {_signal.SIGCHLD}\n"))
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
     on_path.write_text("#!/bin/sh\nseq 100000; kill -TERM $$\n")

@@ -4,9 +4,9 @@ Three processes in the caller's one process group; the program has the caller's 
 
   who                   does                                holds                            its signals
   launcher, main thread passes signals on, stops and goes   /dev/null on 0, 1 and 2; pipes   held, but for SIGTTOU;
-                        on as the child does; flushes,      to the relay process; standard   taken one by one
-                        collects and keeps                  error, if it is to be kept
-  launcher, a thread    prepares the record                 what it opens itself             held
+                        on as the child does; collects      to the relay process; standard   taken one by one
+                        and keeps                           error, if it is to be kept
+  launcher, a thread    flushes, and prepares the record    what it opens itself             held
   relay process, main   obeys; hears the group's signals;   /dev/null on 0, 1 and 2; pipes   taken, and told to the
                         follows the terminal's size         to the launcher                  launcher; faults kill it
   relay process, a      copies, and shows the observer      the end of what the child        held
@@ -93,12 +93,13 @@ def _start(command: Command, make_observer: Callable[[], Observer], routes: list
     except OSError:
         _dismiss(pid, gate)
         raise
-    inherited.let_go()
+    # From here on nothing may fail: the program runs as this child, and is not to be run in our place as well.
     child = Child(pid, relay, failure, stderr)
-    child.pass_on_what_came_early()
+    quiet.quietly(inherited.let_go)
+    quiet.quietly(child.pass_on_what_came_early)
     tell(gate, b"!")
     os.close(gate)
-    _let_it_begin(failure)
+    quiet.quietly(_let_it_begin, failure)
     return child
 
 
