@@ -9,8 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from launcher.consent.config import Config
-    from launcher.consent.profile import Profile
+    from launcher.consent.config import Config, Profile
 
 VARIABLE = "CHEF_RUN_LAUNCHER_REAL"
 NOT_FOUND = 127  # as shells have it

@@ -14,7 +14,6 @@ from launcher.consent import decision
 from launcher.consent.situation import Situation
 from launcher.quiet import in_background, quietly
 from launcher.relay import handover
-from launcher.relay.in_place import exec_in_place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def run(arguments: list[str]) -> NoReturn:
     started = time.time()
     child = quietly(_start, command, situation, recorded) if recorded else None
     if recorded is None or child is None:
-        os._exit(exec_in_place(command))
+        os._exit(handover.exec_in_place(command))
 
     try:  # whatever happens from here on: chef-run has been started, and is not started again
         quietly(_record, child, situation, recorded, started, signals)

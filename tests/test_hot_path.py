@@ -23,12 +23,12 @@ ARGUMENTS = ("web01", "directory", "/tmp/foo", "mode=0700")
 # already.
 OPTED_OUT = {
     *("launcher", "launcher.entry", "launcher.quiet", "launcher.run", "launcher.real"),
-    *("launcher.relay", "launcher.relay.handover", "launcher.relay.in_place"),
+    *("launcher.relay", "launcher.relay.handover"),
     *("launcher.consent", "launcher.consent.situation", "launcher.consent.decision"),
 }
 OURS = {
     *OPTED_OUT,
-    *(f"launcher.consent.{name}" for name in ("config", "policy", "profile", "toml", "notice")),
+    *(f"launcher.consent.{name}" for name in ("config", "toml", "notice")),
     *("launcher.home", "launcher.home.files", "launcher.home.layout"),
     *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "orders", "relay_process", "routes")),
 }

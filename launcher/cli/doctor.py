@@ -18,7 +18,7 @@ import typer
 
 from launcher import PACKAGE, dependencies, fallback, real
 from launcher.cli.output import console, facts, print_json
-from launcher.consent import config, decision, profile
+from launcher.consent import config, decision
 from launcher.consent.situation import Situation
 from launcher.delivery import endpoint, proxy, trust
 from launcher.delivery.endpoint import Endpoint
@@ -32,7 +32,7 @@ TIMEOUT = 5  # seconds, for each step of the connection
 PARTS = (
     *("run", "relay.windows" if sys.platform == "win32" else "relay.posix"),
     *(() if sys.platform == "win32" else ("relay.second_terminal", "relay.serving")),
-    *("consent.config_option", "consent.notice", "consent.policy", "reading.output", "record.recording"),
+    *("consent.config_option", "consent.notice", "reading.output", "record.recording"),
     *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool"),
 )
 # To import urllib3 opens a socket, to see whether there is IPv6: these are looked at only.
@@ -165,7 +165,8 @@ def _broken_parts(situation: Situation) -> Iterator[Finding]:
     try:
         situation.profile  # noqa: B018
     except Exception as error:
-        yield Finding("profile", PROBLEM, f"{profile.PATH} cannot be used ({fallback.reason(error)}); {_runs_alone()}")
+        problem = f"{config.PROFILE} cannot be used ({fallback.reason(error)}); {_runs_alone()}"
+        yield Finding("profile", PROBLEM, problem)
 
 
 def _compile(name: str) -> None:

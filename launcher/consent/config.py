@@ -1,10 +1,14 @@
-"""One configuration file in TOML, and what it says.
+"""The configuration files, all in TOML: config.toml, the system policy, and the profile of the distribution.
 
 config.toml belongs to chef-run and to other programs too: unknown keys are no error, and nothing is written here.
+The three are read in one module because chef-run waits for it: each further one takes 0.1 ms.
 """
 
 from __future__ import annotations
 
+import os
+
+from launcher import PACKAGE
 from launcher.consent import toml
 from launcher.home import files
 
@@ -12,6 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# By which an administrator turns telemetry off, tightens it, or pins its endpoint for everybody.
+POLICY = "/etc/chef-workstation/telemetry.toml"
+# The one file that a rebrander edits.
+PROFILE = os.path.join(PACKAGE, "distribution.toml")
 MAX_CONFIG_SIZE = 256 * 1024  # bytes, which the TOML library reads in half a second, whatever they are
 
 
@@ -50,6 +58,21 @@ class Config:
         return f"{self.path}:{line}" if line else self.path
 
 
+class Profile:
+    """What distribution.toml says. Without an endpoint, nothing is ever sent."""
+
+    __slots__ = ("chef_run", "dev_endpoint", "endpoint", "install_context", "name", "notice_url", "product")
+
+    def __init__(self, tables: toml.Table) -> None:
+        self.product: str = tables["product"]
+        self.name: str = tables["name"]
+        self.endpoint: str | None = tables.get("endpoint")
+        self.dev_endpoint: str | None = tables.get("dev_endpoint")
+        self.install_context: str = tables["install_context"]
+        self.notice_url: str = tables["notice_url"]
+        self.chef_run: list[str] = tables["chef_run"]
+
+
 def load(path: str) -> Config:
     """Read one configuration file. Never raises: what is wrong with the file is its `problem`."""
     try:
@@ -65,3 +88,22 @@ def load(path: str) -> Config:
         return Config(path, problem=str(error))
     except ValueError:  # a path with a NUL byte
         return Config(path, exists=False)
+
+
+def load_policy() -> Config:
+    """The system policy, if only root can have written it; else a missing one with the problem why it is ignored."""
+    try:
+        status = os.stat(POLICY)
+    except (FileNotFoundError, NotADirectoryError):
+        return Config(POLICY, exists=False)
+    except OSError as error:
+        return Config(POLICY, problem=f"cannot be read ({error.strerror})")
+    if status.st_uid != 0 or status.st_mode & 0o022:
+        problem = "ignored: it must be owned by root and not writable by others"
+        return Config(POLICY, exists=False, problem=problem)
+    return load(POLICY)
+
+
+def load_profile() -> Profile:
+    """The distribution profile. It is part of the program: raises if it is broken."""
+    return Profile(toml.parse(files.read(PROFILE, MAX_CONFIG_SIZE, follow=True)))

@@ -9,7 +9,7 @@ from launcher.quiet import in_background
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from launcher.consent.profile import Profile
+    from launcher.consent.config import Profile
     from launcher.home.layout import Home
 
 LOCK_SECONDS = 1.0

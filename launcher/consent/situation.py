@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from functools import cached_property as once
 
-    from launcher.consent.config import Config
+    from launcher.consent.config import Config, Profile
     from launcher.consent.decision import Decision
-    from launcher.consent.profile import Profile
     from launcher.home.layout import Home
 else:
 
@@ -63,16 +62,16 @@ class Situation:
     @once
     def policy(self) -> Config:
         """The system policy."""
-        from launcher.consent import policy
+        from launcher.consent import config
 
-        return policy.load()
+        return config.load_policy()
 
     @once
     def profile(self) -> Profile:
         """The distribution. Raises if its file is broken: only we can have done that."""
-        from launcher.consent import profile
+        from launcher.consent import config
 
-        return profile.load()
+        return config.load_profile()
 
     @once
     def decision(self) -> Decision:

@@ -13,8 +13,7 @@ from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from launcher import __version__
-from launcher.consent import profile
-from launcher.consent.profile import Profile
+from launcher.consent.config import Profile, load_profile
 from launcher.record.session import Session
 
 FORMATS = ("chef", "otlp")
@@ -31,7 +30,7 @@ T = TypeVar("T")
 @functools.lru_cache(maxsize=1)
 def _profile() -> Profile:
     """The distribution profile, which is a part of the program."""
-    return profile.load()
+    return load_profile()
 
 
 class Request(NamedTuple):

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from launcher.consent.config import Config
-from launcher.consent.profile import Profile
+from launcher.consent.config import Config, Profile
 
 VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 DEFAULT_PORTS = {"https": 443, "http": 80}

@@ -29,8 +29,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 from launcher import quiet
 from launcher.relay.canary import Canary
 from launcher.relay.descriptors import Inherited, duplicate, pipe, poller
-from launcher.relay.handover import hold_signals, holdable_signals
-from launcher.relay.in_place import NOT_EXECUTABLE, exec_in_place
+from launcher.relay.handover import NOT_EXECUTABLE, exec_in_place, hold_signals, holdable_signals
 from launcher.relay.orders import send, tell
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes

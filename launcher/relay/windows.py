@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from launcher.relay.in_place import cannot_run, leave_with, spawn
+from launcher.relay.handover import cannot_run, leave_with, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

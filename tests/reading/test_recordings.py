@@ -6,13 +6,13 @@ import json
 
 import pexpect
 
-from launcher.consent import config, config_option, decision, notice, profile
+from launcher.consent import config, config_option, decision, notice
 from launcher.reading import command_line
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.recordings import Recording
 
-NOTICE = notice.text(profile.load()).encode()
+NOTICE = notice.text(config.load_profile()).encode()
 
 
 def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(

@@ -126,7 +126,7 @@ def test_become_takes_our_place_with_all_that_the_caller_gave(tmp_path: Path) ->
         import os, sys
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from launcher.relay import handover
-        from launcher.relay.in_place import exec_in_place
+        from launcher.relay.handover import exec_in_place
         words = handover.caller_arguments(sys.argv[1:])
         environment = handover.caller_environment().plus(b"EXTRA", b"1")
         assert environment.get(b"EXTRA") == b"1" and environment.get(b"NONE") is None
