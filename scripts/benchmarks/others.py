@@ -13,7 +13,7 @@ from benchmarks.starts import BARE, PYTHON
 from benchmarks.timing import Case
 from benchmarks.workbench import ARGUMENTS, PROGRAMS, Workbench, tool
 
-ROUNDS = 15
+ROUNDS = 25
 CHILD = 0.25  # seconds
 INTERPRETER, ALONE = "a bare interpreter", "chef-run alone"
 
