@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,13 @@ from launcher.consent import decision, notice
 from launcher.home import files
 from tests.support.homes import Home
 from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
+from tests.support.waiting import wait_until
 
 # Counts how often it is started, and says how.
 CHEF_RUN = '#!/bin/sh\necho x >>"$HOME/started"\necho "depth=$CHEF_RUN_LAUNCHER_DEPTH $#: $*"\nexit 7\n'
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 TOO_OLD = ("2.7", "3.6", "3.7", "3.8")
+F_SETPIPE_SZ = 1031  # of Linux; fcntl knows it from Python 3.10 on
 MODULES = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
 
 
@@ -205,6 +209,52 @@ def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path,
     on_path.write_text("#!/bin/sh\nseq 100000; kill -TERM $$\n")
     done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
     assert (done.returncode, done.stdout.count("\n")) == (-15, 100000)
+
+
+@pytest.mark.parametrize(
+    ("module", "place"),
+    [
+        ("follower.py", "            self._watcher.show(data)\n"),
+        ("serving.py", "    _signal.set_wakeup_fd(-1)\n"),
+        ("serving.py", "    on_a_terminal = any(follower.is_to_a_terminal for follower in followers)\n"),
+    ],
+)
+def test_a_defect_in_the_relay_process_loses_no_output(
+    home: Home, package: Path, on_path: Path, tmp_path: Path, module: str, place: str
+) -> None:
+    defect(package, f"relay/{module}", place)
+    home.env["CHEF_RUN_LAUNCHER_DEFECTS"] = str(tmp_path / "defects")
+    on_path.write_text("#!/bin/sh\nseq 100000; seq 10 >&2; exit 7\n")
+    done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr.count("\n")) == (7, 100000, 10)
+    assert "ZeroDivisionError" in (tmp_path / "defects").read_text()
+
+
+@pytest.mark.parametrize("missing", ["serving.py", "follower.py"])
+def test_without_half_the_relay_each_reader_sees_its_end(
+    home: Home, package: Path, on_path: Path, missing: str
+) -> None:
+    """An upgrade is under way. One output may end long before the other, and may be a file that does not block."""
+    (package / "relay" / missing).unlink()
+    on_path.write_text("#!/bin/sh\nhead -c 40000 /dev/zero >&2; exec 2>&-; read line; exit 7\n")
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    capacity = fcntl.fcntl(theirs, F_SETPIPE_SZ, 4096)
+    command = [*ISOLATED, str(package / "__main__.py"), "exec", *ARGUMENTS]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": theirs}
+    with subprocess.Popen(command, env=home.env, **streams) as process, open(ours, "rb") as stderr:
+        os.close(theirs)
+        assert process.stdin
+        wait_until(lambda: waiting_to_be_read(ours) == capacity, "the reader's pipe is full")
+        assert len(stderr.read()) == 40000
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.wait(SECONDS) == 7
+
+
+def waiting_to_be_read(pipe: int) -> int:
+    """Bytes."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def test_what_the_variable_names_is_taken_at_its_word(home: Home, package: Path, tmp_path: Path) -> None:

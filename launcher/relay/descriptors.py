@@ -48,13 +48,15 @@ def null() -> int:
         return writing
 
 
-class Inherited:
-    """What this process and its children hold of the caller's files: found out before they fork, let go of at once."""
+class Unneeded:
+    """Everything open that is not to be kept: the caller's files, and our ends that belong to the child.
+
+    Found out before this process forks, and let go of at once after it.
+    """
 
     __slots__ = ("_null", "_others")
 
     def __init__(self, kept: list[int]) -> None:
-        """`kept` are the descriptors that are ours."""
         self._others = [number for number in open_descriptors() if number > 2 and number not in kept]
         self._null = null()
 
@@ -74,7 +76,7 @@ def close(descriptors: list[int]) -> None:
         try:
             os.close(number)
         except OSError:
-            pass  # the one that listed the others
+            pass  # already closed: it listed the directory
 
 
 def open_descriptors() -> list[int]:
@@ -94,3 +96,17 @@ def poller(*readable: int) -> select.poll:
     for descriptor in readable:
         made.register(descriptor, select.POLLIN)
     return made
+
+
+def write_all(sink: int, data: memoryview) -> None:
+    """Write all of it, whether or not the file blocks. Raises OSError."""
+    while data:
+        try:
+            data = data[os.write(sink, data) :]
+        except BlockingIOError:
+            # The caller's O_NONBLOCK, which is not ours to take away.
+            import select
+
+            writable = select.poll()
+            writable.register(sink, select.POLLOUT)
+            writable.poll()

@@ -9,9 +9,9 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 import os
-import select
 
-from launcher.relay.descriptors import pipe, poller
+from launcher.quiet import note, quietly
+from launcher.relay.descriptors import pipe, poller, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from launcher.relay.watcher import Watcher
 
 _CHUNK = 1 << 16
-# No less than a pipe, a socket or a pty holds: what comes after that much was written later.
+# At least what a pipe, socket or pty holds: anything beyond was written after draining began.
 _FULL_BUFFER = 1 << 20
 
 
@@ -30,32 +30,33 @@ class Follower:
     """
 
     __slots__ = (
-        *("_answered", "_ask", "_asked", "_asks", "_buffer", "_news", "_over", "_route", "_watcher"),
-        *("has_thread", "is_over"),
+        *("_buffer", "_over", "_plain", "_progress", "_request_writer", "_requested", "_requests", "_route", "_served"),
+        *("_watcher", "has_thread", "is_over"),
     )
 
     def __init__(self, route: Route, watcher: Watcher) -> None:
         self._route = route
         self._buffer = bytearray(_CHUNK)  # the same for each read: a pipe passes a tenth more than with new ones
         self._watcher = watcher
-        self._asked = self._answered = 0
-        self._news = _locked()  # released with each answer, and at the end
+        self._plain = False  # whether to copy and do nothing else
+        self._requested = self._served = 0
+        self._progress = _locked()  # released with each answer, and at the end
         self._over = _locked()  # released at the end
         self.has_thread = False
         self.is_over = False
 
     def start(self) -> None:
         """Copy from here on, in a thread. Raises RuntimeError, or OSError, if there is none to be had."""
-        self._asks, self._ask = pipe()  # a byte for each time that it is to say when it has drained
+        self._requests, self._request_writer = pipe()  # a byte for each time that it is to say when it has drained
         _thread.start_new_thread(self._run, ())
         self.has_thread = True
 
     def drain(self, seconds: float = -1) -> None:
         """Wait until all that has been written so far has gone on; for so many seconds at most, if given."""
-        self._asked += 1
-        os.write(self._ask, b".")
-        while self._answered < self._asked and not self.is_over:
-            if not self._news.acquire(True, seconds):
+        self._requested += 1
+        os.write(self._request_writer, b".")
+        while self._served < self._requested and not self.is_over:
+            if not self._progress.acquire(True, seconds):
                 return
 
     def wait_until_over(self) -> None:
@@ -67,6 +68,10 @@ class Follower:
             self._copy()
         except (OSError, EOFError):
             pass  # either side has gone; by our closing, the other learns it
+        except BaseException as error:  # a defect of ours, which must cost no output
+            note(error)
+            self._plain = True
+            quietly(self._copy)
         self.end()
 
     def end(self) -> None:
@@ -77,12 +82,17 @@ class Follower:
         self._over.release()
 
     @property
+    def is_to_a_terminal(self) -> bool:
+        """Whether a terminal shows what is copied here."""
+        return self._route.terminal is not None
+
+    @property
     def source(self) -> int:
         """Where what the child writes arrives."""
         return self._route.source
 
     def _copy(self) -> None:
-        events = poller(self._route.source, self._asks)
+        events = poller(self._route.source, self._requests)
         # For no event but the loss of the reader: the child must learn of it now, not two writes later.
         # Not elsewhere: macOS cannot poll every terminal.
         if self._route.watched and sys.platform == "linux":
@@ -91,21 +101,21 @@ class Follower:
             ready = dict(events.poll())
             if self._route.sink in ready:
                 raise BrokenPipeError
-            if self._asks in ready:
-                asked = len(os.read(self._asks, 1 << 10))
+            if self._requests in ready:
+                requested = len(os.read(self._requests, 1 << 10))
                 self._drain()
-                self._answered += asked
+                self._served += requested
                 self._tell()
             else:
                 self.pass_on()
 
     def _tell(self) -> None:
-        if self._news.locked():
-            self._news.release()
+        if self._progress.locked():
+            self._progress.release()
 
     def _drain(self) -> None:
         """Pass on what is there now, and no more than that where somebody writes on for ever."""
-        if self._route.terminal is not None:
+        if self._route.terminal is not None and not self._plain:
             self._route.terminal.pass_on_settings()
         more = poller(self._route.source)
         passed = 0
@@ -114,27 +124,26 @@ class Follower:
 
     def pass_on(self) -> int:
         """Pass on what can be read at once, or wait for it; how many bytes. Raises OSError, EOFError at the end."""
-        data = memoryview(self._buffer)[: os.readv(self._route.source, [self._buffer])]
-        if not data:
+        size = os.readv(self._route.source, [self._buffer])
+        if not size:
             raise EOFError
+        data = memoryview(self._buffer)[:size]
         terminal = self._route.terminal
-        if terminal is None:
-            _write_all(self._route.sink, data)
+        if terminal is None or self._plain:
+            write_all(self._route.sink, data)
         else:
             terminal.pass_on_settings()
             written = terminal.as_written(bytes(data))
             for step in terminal.steps_to_show(written):
-                _write_all(self._route.sink, memoryview(step))
+                write_all(self._route.sink, memoryview(step))
             data = memoryview(written)
-        self._watcher.show(data)
-        return len(data)
+        if not self._plain:
+            self._watcher.show(data)
+        return size
 
     def _close(self) -> None:
         if self._route.terminal is not None:
-            try:
-                self._route.terminal.pass_on_settings()
-            except OSError:
-                pass  # the terminal is gone
+            quietly(self._route.terminal.pass_on_settings)  # the terminal may be gone
         os.close(self._route.source)
         os.close(self._route.sink)
 
@@ -154,14 +163,3 @@ def _locked() -> _thread.LockType:
     lock = _thread.allocate_lock()
     lock.acquire()
     return lock
-
-
-def _write_all(sink: int, data: memoryview) -> None:
-    while data:
-        try:
-            data = data[os.write(sink, data) :]
-        except BlockingIOError:
-            # The caller's O_NONBLOCK, which is not ours to take away.
-            writable = select.poll()
-            writable.register(sink, select.POLLOUT)
-            writable.poll()

@@ -157,6 +157,14 @@ class Command:
         self.signals = signals
 
 
+def send(process: int, number: int) -> None:
+    """Send a signal to a process that may have ended, or have become somebody else's."""
+    try:
+        os.kill(process, number)
+    except OSError:
+        pass
+
+
 if sys.platform == "win32":
 
     def caller_signals() -> SignalState:

@@ -18,14 +18,6 @@ ANSWERED = b"\0"
 STAYS, LEAVES = b"\xfe", b"\xff"
 
 
-def send(process: int, number: int) -> None:
-    """Send a signal to a process that may have ended, or have become somebody else's."""
-    try:
-        os.kill(process, number)
-    except OSError:
-        pass
-
-
 def tell(listener: int, words: bytes) -> None:
     """Write to a process of ours that somebody may have killed, which is seen where we read."""
     try:

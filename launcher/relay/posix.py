@@ -28,9 +28,9 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 
 from launcher import quiet
 from launcher.relay.canary import Canary
-from launcher.relay.descriptors import Inherited, duplicate, pipe, poller
-from launcher.relay.handover import NOT_EXECUTABLE, exec_in_place, hold_signals, holdable_signals
-from launcher.relay.orders import send, tell
+from launcher.relay.descriptors import Unneeded, duplicate, pipe, poller
+from launcher.relay.handover import NOT_EXECUTABLE, exec_in_place, hold_signals, holdable_signals, send
+from launcher.relay.orders import tell
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` itself takes 3.5 ms
 
-# What a terminal or a pipe holds is read in less than that, by whoever reads at all.
+# How long to wait for a reader; after that, signals end the launcher.
 _DRAIN_MILLISECONDS = 250
 _BEGINNING_MILLISECONDS = 20
 
@@ -81,20 +81,20 @@ def _start(command: Command, make_observer: Callable[[], Observer], routes: list
     failure, failed = pipe()
     waiting, gate = pipe()
     ours = [failure, gate, *([] if stderr is None else [stderr])]
-    inherited = Inherited([*ours, *relay.descriptors])
+    unneeded = Unneeded([*ours, *relay.descriptors])
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # ignored, it would keep the child's status from us
     pid = os.fork()
     if pid == 0:
         os.close(gate)
         _be_the_program(command, routes, waiting, failed)
     try:
-        relay.start(pid, inherited, ours)
+        relay.start(pid, unneeded, ours)
     except OSError:
         _dismiss(pid, gate)
         raise
     # From here on nothing may fail: the program runs as this child, and is not to be run in our place as well.
     child = Child(pid, relay, failure, stderr)
-    quiet.quietly(inherited.let_go)
+    quiet.quietly(unneeded.let_go)
     quiet.quietly(child.pass_on_what_came_early)
     tell(gate, b"!")
     os.close(gate)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
 # ruff: noqa: E402
 
 from launcher.quiet import note, quietly
-from launcher.relay.descriptors import Inherited, close, pipe, poller
+from launcher.relay.descriptors import Unneeded, close, pipe, poller
+from launcher.relay.handover import send
 from launcher.relay.orders import (
     ANSWERED,
     ASK,
@@ -22,7 +24,6 @@ from launcher.relay.orders import (
     LEAVES,
     STAYS,
     STOPS,
-    send,
     tell,
 )
 from launcher.relay.routes import copy_plainly, ends
@@ -41,7 +42,17 @@ _ANSWER_MILLISECONDS = 1000
 class RelayProcess:
     """All that may fail is done when it is made, but for the fork."""
 
-    __slots__ = ("_answers", "_its_ends", "_leaves", "_make_observer", "_orders", "_routes", "_unanswered", "pid")
+    __slots__ = (
+        "_answers",
+        "_drained",
+        "_leaves",
+        "_make_observer",
+        "_orders",
+        "_relay_ends",
+        "_routes",
+        "_unanswered",
+        "pid",
+    )
 
     def __init__(self, routes: list[Route], make_observer: Callable[[], Observer]) -> None:
         """Raises OSError if there is no pipe to be had for it."""
@@ -49,29 +60,30 @@ class RelayProcess:
         self._make_observer = make_observer
         orders, self._orders = pipe()
         self._answers, answers = pipe()
-        self._its_ends = orders, answers
+        self._relay_ends = orders, answers
         self._unanswered = 0
-        self._leaves = False
+        self._leaves = False  # once it has drained: whether it ends, and does not stay for a grandchild
+        self._drained = False
 
     @property
     def descriptors(self) -> list[int]:
         """What the launcher must not close before the relay process is started."""
-        return [self._orders, self._answers, *self._its_ends, *ends(self._routes)]
+        return [self._orders, self._answers, *self._relay_ends, *ends(self._routes)]
 
-    def start(self, child: int, inherited: Inherited, launchers: list[int]) -> None:
+    def start(self, child: int, unneeded: Unneeded, launcher_descriptors: list[int]) -> None:
         """Have it relay from here on; the routes are no longer ours. Raises OSError if there can be no process.
 
-        `launchers` are descriptors of the launcher's own, which it must not hold.
+        `launcher_descriptors` are descriptors of the launcher's own, which it must not hold.
         """
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                close([self._orders, self._answers, *launchers])
-                inherited.let_go()
+                close([self._orders, self._answers, *launcher_descriptors])
+                unneeded.let_go()
                 quietly(self._serve, child)
             finally:
                 os._exit(0)
-        close([*self._its_ends, *ends(self._routes)])
+        close([*self._relay_ends, *ends(self._routes)])
 
     def _serve(self, child: int) -> None:
         """In the relay process: its life. Imported here, while chef-run starts."""
@@ -79,10 +91,10 @@ class RelayProcess:
             from launcher.relay.serving import serve
         except Exception as error:  # an upgrade is under way; the program has begun, and writes
             note(error)
-            close([*self._its_ends])
+            close([*self._relay_ends])
             copy_plainly(self._routes)
         else:
-            serve(self._routes, self._make_observer, child, *self._its_ends)
+            serve(self._routes, self._make_observer, child, *self._relay_ends)
 
     def ask(self) -> bytes:
         """Have it answer: the numbers of the signals that it has heard since its last answer."""
@@ -115,18 +127,26 @@ class RelayProcess:
 
     def has_drained(self, milliseconds: int) -> bool:
         """Whether what the child wrote has gone on; waits for so long at most. Asked after `child_ended`."""
-        return bool(poller(self._answers).poll(milliseconds))
+        until = time.monotonic() + milliseconds / 1000
+        answers = poller(self._answers)
+        while not self._drained and answers.poll(max(0.0, until - time.monotonic()) * 1000):
+            self._hear_next()
+        return self._drained
 
     def report(self) -> bytes:
         """Wait until what the child wrote has gone on; the observer's report."""
-        said = b""
-        while not said.endswith((STAYS, LEAVES)) and (byte := os.read(self._answers, 1)):
-            said = byte
+        while not self._drained:
+            self._hear_next()
         report = b""
         while piece := os.read(self._answers, 1 << 16):
             report += piece
-        self._leaves = said == LEAVES
         return report
+
+    def _hear_next(self) -> None:
+        """Read its next word. The numbers of signals that nobody has asked for come before the last one."""
+        word = os.read(self._answers, 1)
+        self._leaves = word == LEAVES
+        self._drained = word in (STAYS, LEAVES, b"")  # nothing, if somebody has killed it
 
     def reap(self) -> None:
         """Wait for its end, unless it stays for a grandchild."""

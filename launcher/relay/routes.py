@@ -10,7 +10,7 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 
 import os
 
-from launcher.relay.descriptors import above_standard, duplicate, pipe
+from launcher.relay.descriptors import above_standard, close, duplicate, pipe, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Route:
         self.terminal = terminal  # the second pty, if this is the way to a terminal
         if terminal is not None:
             terminal.real = self.sink  # the descriptor that stays ours
-        # A named FIFO may lose one reader and find another; of anything else, a lost reader is lost for good.
+        # A named FIFO may get a new reader; elsewhere a reader that has gone is gone for good.
         self.watched = not _is_named_fifo(number)
 
 
@@ -61,15 +61,19 @@ def ends(routes: list[Route]) -> list[int]:
 
 
 def copy_plainly(routes: list[Route]) -> None:
-    """Copy to the end, each route in a process of its own: what is left where nothing more can be imported."""
+    """Copy to the end, each route in a process of its own: what is left where nothing more can be imported.
+
+    Raises OSError where either side has gone.
+    """
+    own = routes[:1]
     for route in routes[1:]:
         if os.fork() == 0:
-            routes = [route]
+            own = [route]
             break
-    for route in routes[:1]:
+    close(ends([route for route in routes if route not in own]))  # or no reader would see the end of its own
+    for route in own:
         while data := os.read(route.source, 1 << 16):
-            while data:
-                data = data[os.write(route.sink, data) :]
+            write_all(route.sink, memoryview(data))
 
 
 def _is_relayed(number: int, mode: int, inherit_terminal: bool) -> bool:

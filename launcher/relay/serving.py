@@ -16,8 +16,8 @@ assert sys.platform != "win32"  # first, or the type checker looks for what foll
 from launcher.quiet import quietly
 from launcher.relay.descriptors import poller
 from launcher.relay.follower import Follower, follow_in_turn
-from launcher.relay.handover import forget_arguments, holdable_signals
-from launcher.relay.orders import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, STOPS, send, tell
+from launcher.relay.handover import forget_arguments, holdable_signals, send
+from launcher.relay.orders import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, STOPS, tell
 from launcher.relay.watcher import Watcher
 
 TYPE_CHECKING = False
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` itself takes 3.5 ms
 
-# Not listened for: a fault of its own must end it.
+# Left at their defaults: a fault in the relay process must end it.
 _UNHEARD = {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGSYS}
-# A terminal that is held (Ctrl-S) must not hold Ctrl-Z up for longer.
+# With output paused by Ctrl-S, Ctrl-Z waits no longer than this.
 _DRAIN_SECONDS = 0.1
 # Until then the program has begun, and what the observer imports takes no processor from it.
 _QUIET_MILLISECONDS = 100
@@ -57,16 +57,17 @@ def serve(routes: list[Route], make_observer: Callable[[], Observer], child: int
         for follower in followers:
             follower.wait_until_over()
         return
-    _listen_for_signals(routes, answers, child)
-    _adjust_size(routes, child)  # since the routes were opened; of signals it has only those after its fork
-    on_a_terminal = any(route.terminal is not None for route in routes)
-    _obey(followers, watcher, on_a_terminal, child, orders, answers)
+    quietly(_listen_for_signals, routes, answers, child)
+    quietly(_adjust_size, routes, child)  # since the routes were opened; of signals it has only those after its fork
+    quietly(_obey, followers, watcher, child, orders, answers)
+    os.close(answers)
+    for follower in followers:  # a grandchild may still write
+        follower.wait_until_over()
 
 
-def _obey(
-    followers: list[Follower], watcher: Watcher, on_a_terminal: bool, child: int, orders: int, answers: int
-) -> None:
-    """Do as the launcher orders, until the child has ended, or the launcher; then serve who still writes."""
+def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, answers: int) -> None:
+    """Do as the launcher orders, until the child has ended, or the launcher; then report."""
+    on_a_terminal = any(follower.is_to_a_terminal for follower in followers)
     if on_a_terminal and not poller(orders).poll(_QUIET_MILLISECONDS):
         watcher.prepare()  # off a terminal chef-run says nothing unless it fails, and there is nothing to look at
     while (order := os.read(orders, 1)) not in (b"", CHILD_ENDED):
@@ -87,9 +88,6 @@ def _obey(
         if stays:
             quietly(forget_arguments)
         tell(answers, (STAYS if stays else LEAVES) + watcher.report())
-    os.close(answers)
-    for follower in followers:
-        follower.wait_until_over()
 
 
 def _wake_the_launcher(orders: int, child: int) -> None:

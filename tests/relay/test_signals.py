@@ -16,7 +16,7 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from tests.support.processes import group, state
+from tests.support.processes import group, state, status
 from tests.support.waiting import wait_until
 
 from .harness import (
@@ -293,9 +293,29 @@ def test_while_unread_output_drains_a_signal_ends_the_launcher() -> None:
     script = "head -c 100000 /dev/zero"
     with started(RELAY + sh(script), stdout=subprocess.PIPE) as process:
         wait_until(lambda: len(group(process.pid)) == 2, "the child has ended")
+        terminate_until_ended(process)
 
-        def terminate() -> int | None:
-            process.terminate()
-            return process.poll()
 
-        assert wait_until(terminate, "the launcher has ended") == -signal.SIGTERM
+def test_what_the_relay_process_heard_is_not_taken_for_drained(tmp_path: Path) -> None:
+    """A signal's number that nobody has asked for comes before its word that all has gone on."""
+    with started(RELAY + child("note_signals", tmp_path / "log"), stdout=subprocess.PIPE) as process:
+        log = Log(tmp_path / "log")
+        relay = relay_process(process.pid, log.child)
+        wait_until(lambda: catches(relay, signal.SIGWINCH), "the relay process listens")
+        os.kill(relay, signal.SIGWINCH)
+        wait_until(lambda: signal.SIGWINCH not in pending(relay), "the relay process has heard it")
+        os.kill(relay, signal.SIGSTOP)  # it has not drained when the child ends
+        os.kill(log.child, signal.SIGKILL)
+        terminate_until_ended(process)
+
+
+def catches(pid: int, number: int) -> bool:
+    return bool(int(status(pid, "SigCgt"), 16) >> number - 1 & 1)
+
+
+def terminate_until_ended(process: subprocess.Popen[bytes]) -> None:
+    def terminate() -> int | None:
+        process.terminate()
+        return process.poll()
+
+    assert wait_until(terminate, "the launcher has ended") == -signal.SIGTERM
