@@ -241,8 +241,8 @@ def test_without_half_the_relay_each_reader_sees_its_end(
     os.set_blocking(theirs, False)
     capacity = fcntl.fcntl(theirs, F_SETPIPE_SZ, 4096)
     command = [*ISOLATED, str(package / "__main__.py"), "exec", *ARGUMENTS]
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": theirs}
-    with subprocess.Popen(command, env=home.env, **streams) as process, open(ours, "rb") as stderr:
+    starting = subprocess.Popen(command, env=home.env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=theirs)
+    with starting as process, open(ours, "rb") as stderr:
         os.close(theirs)
         assert process.stdin
         wait_until(lambda: waiting_to_be_read(ours) == capacity, "the reader's pipe is full")

@@ -30,7 +30,10 @@ OURS = {
     *OPTED_OUT,
     *(f"launcher.consent.{name}" for name in ("config", "toml", "notice")),
     *("launcher.home", "launcher.home.files", "launcher.home.layout"),
-    *(f"launcher.relay.{name}" for name in ("posix", "canary", "descriptors", "orders", "relay_process", "routes")),
+    *(
+        f"launcher.relay.{name}"
+        for name in ("posix", "job_control", "descriptors", "orders", "relay_process", "routes")
+    ),
 }
 PYTHONS = {"__future__", "errno", "stat", "_stat", "_signal", "_thread", "time", "posix", "sys"}
 PYTHONS |= {"os", "os.path", "posixpath", "genericpath", "_collections_abc", "abc", "_abc"}

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-
-assert sys.platform != "win32"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import _thread
-import sys
-
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
-# ruff: noqa: E402
-
 import os
+import sys
 
 from launcher.quiet import note, quietly
 from launcher.relay.descriptors import pipe, poller, write_all

@@ -23,13 +23,10 @@ from __future__ import annotations
 import os
 import sys
 
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
-# ruff: noqa: E402
-
 from launcher import quiet
-from launcher.relay.canary import Canary
 from launcher.relay.descriptors import Unneeded, duplicate, pipe, poller
 from launcher.relay.handover import NOT_EXECUTABLE, exec_in_place, hold_signals, holdable_signals, send
+from launcher.relay.job_control import GroupSignals, prepare_to_stop_by, stop_by
 from launcher.relay.orders import tell
 from launcher.relay.relay_process import RelayProcess
 from launcher.relay.routes import open_routes
@@ -136,19 +133,22 @@ def _be_the_program(command: Command, routes: list[Route], waiting: int, failed:
 class Child:
     """The program as it runs. Each of `wait`, `drain` and `exit_the_same_way` is called once, in this order."""
 
-    __slots__ = ("_canary", "_drained", "_failure", "_pid", "_relay", "_status", "stderr")
+    __slots__ = ("_drained", "_failure", "_group_signals", "_pid", "_relay", "_status", "stderr")
 
     def __init__(self, pid: int, relay: RelayProcess, failure: int, stderr: int | None) -> None:
         self._pid = pid
         self._relay = relay
-        self._canary = Canary(relay)
+        self._group_signals = GroupSignals(relay)
         self._failure = failure  # has a byte to read if exec failed, and ends when the program begins
         self._status: int | None = None  # until it has ended
         self._drained = False
         self.stderr = stderr  # a duplicate of the caller's standard error; None if it was closed, or not asked for
 
     def pass_on_what_came_early(self) -> None:
-        """Pass on what came before the gate opens: the child holds its signals still, and has none of them twice."""
+        """Pass on the signals that arrived before the gate opens.
+
+        They are still held in the child, so that one which was sent to the group stays one.
+        """
         while pending := _signal.sigpending() & holdable_signals():
             self._take_next(pending)
 
@@ -206,8 +206,8 @@ class Child:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if changed and os.WIFSTOPPED(status):
                 stopped_by = os.WSTOPSIG(status)
-                alone = quiet.quietly(self._canary.drain_before_stop)
-                quiet.quietly(_prepare_to_stop_by, stopped_by, alone)
+                alone = quiet.quietly(self._group_signals.drain_before_stop)
+                quiet.quietly(prepare_to_stop_by, stopped_by, alone)
             elif changed and os.WIFCONTINUED(status):
                 if stopped_by is not None and stopped_by in _signal.sigpending():
                     _signal.sigwait({stopped_by})  # it goes on again: so do we
@@ -221,7 +221,7 @@ class Child:
                 self._take_next({_signal.SIGCONT})
             else:
                 self._relay.launcher_stops()
-                _stop_by(stopped_by)
+                stop_by(stopped_by)
                 self._relay.launcher_goes_on()
                 stopped_by = None
 
@@ -234,7 +234,7 @@ class Child:
 
     def _pass_on(self, number: int, sender: int | None) -> None:
         """Give the child a signal, unless it has had it along with the group."""
-        reached_group = self._canary.reached_group(number)
+        reached_group = self._group_signals.reached_group(number)
         if reached_group and os.getpgid(self._pid) == os.getpgrp():
             return
         if sender != self._pid:
@@ -255,32 +255,6 @@ else:
     def _wait_for_signal(awaited: set[int]) -> tuple[int, int | None]:
         """Wait for a signal. Returns its number, and None: the system does not tell who sent it."""
         return _signal.sigwait(awaited), None
-
-
-def _prepare_to_stop_by(number: int, alone: bool | None) -> None:
-    """Have the signal that has stopped the child pending, before looking again whether the child is stopped.
-
-    In this order no SIGCONT comes too early: the kernel takes a pending stop back with it, and a SIGCONT from before
-    with the stop. Not before the child has stopped: it may clean up the terminal first, or ignore the signal. Our own
-    copy of a signal that the terminal sent is still pending, or merges with this one: we stop once.
-
-    `alone`: it is not the whole group that has been stopped.
-    """
-    if number != _signal.SIGSTOP:
-        _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
-        os.kill(os.getpid(), number)
-    elif alone and _signal.SIGCONT in _signal.sigpending():
-        # SIGSTOP cannot be held: what it takes back, we do. One to the group has done so, and what is here came later.
-        _signal.sigwait({_signal.SIGCONT})
-
-
-def _stop_by(number: int) -> None:
-    """Stop by the signal that has stopped the child, as its shell expects; return when continued."""
-    if number == _signal.SIGSTOP:
-        os.kill(os.getpid(), number)
-    else:
-        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
 
 
 def _take_signals_ourselves() -> None:

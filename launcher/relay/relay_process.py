@@ -6,11 +6,7 @@ What it is told and answers is in orders.py, what it does in serving.py.
 from __future__ import annotations
 
 import os
-import sys
 import time
-
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
-# ruff: noqa: E402
 
 from launcher.quiet import note, quietly
 from launcher.relay.descriptors import Unneeded, close, pipe, poller

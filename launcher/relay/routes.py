@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import stat
-import sys
-
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
-# ruff: noqa: E402
-
 import os
+import stat
 
 from launcher.relay.descriptors import above_standard, close, duplicate, pipe, write_all
 

@@ -13,13 +13,8 @@ tells them from lines that came after the change. So there, each line is ended a
 from __future__ import annotations
 
 import fcntl
-import sys
-import termios
-
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
-# ruff: noqa: E402
-
 import select
+import termios
 
 from launcher.relay.descriptors import poller
 

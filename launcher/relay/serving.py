@@ -1,6 +1,6 @@
 """The life of the relay process: it passes the child's output on, and hears which signals the whole group gets.
 
-It is in the caller's process group, and serves as its canary: a signal that reaches it was sent to the group.
+It is in the caller's process group: a signal that reaches it was sent to the group.
 When the launcher is killed, it ends the child, as that signal would have; when a grandchild still holds the
 output at the end, it lives on until that is served.
 """
@@ -8,10 +8,6 @@ output at the end, it lives on until that is served.
 from __future__ import annotations
 
 import os
-import sys
-
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
-# ruff: noqa: E402
 
 from launcher.quiet import quietly
 from launcher.relay.descriptors import poller

@@ -1,14 +1,15 @@
-"""Which signals the whole process group has had: told by the relay process, which hears those that reach the group.
+"""Ctrl-C, Ctrl-Z, fg and kill: whom a signal was meant for, and stopping as the child has stopped.
 
-A signal that was sent to the launcher alone is to be passed on to the child; one that went to the group, the child has.
+A signal that was sent to the launcher alone is to be passed on to the child; one that went to its whole process group,
+the child has had. The relay process tells: what it hears was sent to the group.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import time
 
-assert sys.platform != "win32"  # first, or the type checker looks for what follows on Windows too
+from launcher.relay.handover import holdable_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a grou
 _UNTIL_TAKEN = 1.0  # seconds: far longer than we need for the next signal
 
 
-class Canary:
+class GroupSignals:
     """The signals that the relay process has heard, and the launcher has not taken yet: each until when it counts."""
 
     __slots__ = ("_heard", "_relay")
@@ -43,8 +44,8 @@ class Canary:
         is_taken_back = _is_taken_back(number)
         reached = is_taken_back or any(heard == number for heard, _ in self._heard)
         if number == _signal.SIGCONT and (self._relay.is_silent or not reached):
-            # It was stopped with the whole group, and may not have been continued with it. What it hears of
-            # this is none of the group's, and what it heard before that stop is over.
+            # The relay process was stopped with the group, and this SIGCONT may be for the launcher alone. Continue it,
+            # and ignore its echo and what it reported before the stop.
             self._relay.send(number)
             self._hear(self._relay.ask)
             self._forget(number)
@@ -94,3 +95,29 @@ def _is_taken_back(number: int) -> bool:
     if number == _signal.SIGCONT:
         return bool(_STOPS & pending)
     return number in _STOPS and _signal.SIGCONT in pending
+
+
+def prepare_to_stop_by(number: int, alone: bool | None) -> None:
+    """Raise the child's stop signal here, still held, before looking again whether the child is stopped.
+
+    The kernel lets a later SIGCONT cancel it, and lets it cancel an earlier SIGCONT. Only once the child has really
+    stopped: it may restore the terminal first, or ignore the signal. Our own copy of a signal that the terminal sent is
+    still pending, or merges with this one: we stop once.
+
+    `alone`: it is not the whole group that has been stopped.
+    """
+    if number != _signal.SIGSTOP:
+        _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
+        os.kill(os.getpid(), number)
+    elif alone and _signal.SIGCONT in _signal.sigpending():
+        # SIGSTOP cannot be held: what it takes back, we do. One to the group has done so, and what is here came later.
+        _signal.sigwait({_signal.SIGCONT})
+
+
+def stop_by(number: int) -> None:
+    """Stop by the signal that has stopped the child, as its shell expects; return when continued."""
+    if number == _signal.SIGSTOP:
+        os.kill(os.getpid(), number)
+    else:
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
