@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> NoReturn:
     started = time.time()
     child = quietly(_start, command, situation, recorded) if recorded else None
     if recorded is None or child is None:
-        os._exit(handover.exec_in_place(command))
+        _exec_in_place(command)
 
     try:  # whatever happens from here on: chef-run has been started, and is not started again
         quietly(_record, child, situation, recorded, started, signals)
@@ -119,6 +119,14 @@ def _recorded(situation: Situation) -> _Recorded | None:
     from launcher.consent import notice
 
     return _Recorded(situation.home, is_first=not notice.is_current(situation.home))
+
+
+def _exec_in_place(command: handover.Command) -> NoReturn:
+    if sys.platform == "win32":
+        from launcher.relay.windows import exec_in_place
+    else:
+        from launcher.relay.handover import exec_in_place
+    os._exit(exec_in_place(command))
 
 
 def _start(command: handover.Command, situation: Situation, recorded: _Recorded) -> Child:

@@ -6,17 +6,30 @@ The parameters and methods mean what they mean in posix.py; those about output h
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 
-from launcher.relay.handover import cannot_run, leave_with, spawn
+from launcher.relay.handover import cannot_run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from typing import NoReturn
 
     from launcher.relay.handover import Command
     from launcher.relay.watcher import Observer
+
+
+def exec_in_place(command: Command) -> int:
+    """Run the program to its end and leave with its exit code: Windows has no exec in place.
+
+    Returns only where it cannot be executed, once that has been said: the exit code that a shell would give.
+    """
+    try:
+        _leave_with(_spawn(command).wait())
+    except OSError as error:
+        return cannot_run(command, error)
 
 
 def start(
@@ -25,9 +38,9 @@ def start(
     """Start the program on our own console and files; nothing of its output is seen."""
     stderr = os.dup(2) if keep_stderr else None
     try:
-        return Child(spawn(command), stderr)
+        return Child(_spawn(command), stderr)
     except OSError as error:
-        leave_with(cannot_run(command, error))
+        _leave_with(cannot_run(command, error))
 
 
 class Child:
@@ -53,4 +66,26 @@ class Child:
 
     def exit_the_same_way(self) -> NoReturn:
         """End this process with the child's exit code."""
-        leave_with(self._process.wait())
+        _leave_with(self._process.wait())
+
+
+def _spawn(command: Command) -> subprocess.Popen[bytes]:
+    """Start the program. Raises OSError.
+
+    Ctrl-C goes to every process of a console; the program decides what it means. A handler that does
+    nothing, rather than ignoring it: the program would inherit that.
+    """
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, lambda number, frame: None)
+    names_and_values = zip(command.environment.keys(), command.environment.values())
+    return subprocess.Popen(
+        [os.fsdecode(word) for word in command.arguments],
+        executable=os.fsdecode(command.program),
+        env={os.fsdecode(name): os.fsdecode(value) for name, value in names_and_values},
+    )
+
+
+def _leave_with(code: int) -> NoReturn:
+    """Exit with a 32-bit code, such as 0xC000013A, which os._exit wants as a signed number."""
+    os._exit(code - (1 << 32) if code >= 1 << 31 else code)
