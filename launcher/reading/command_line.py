@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from launcher.consent.config_option import LOADING, abbreviates, folded, loaded_config
 from launcher.reading import hostname_hash
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 VALUE, FLAG, NEGATABLE = "takes a value", "takes none", "takes none, and has a --no- form"
 
@@ -69,15 +67,12 @@ NOT_IN_HOST = r'[<>{}/\\?#@"]|[^\S\x1c-\x1f]'
 IN_BRACKETS = r"[A-Za-z0-9._~!$&'()*+,;=:-]*"
 
 
-class Target:
+class Target(NamedTuple):
     """A host of this run, as it may be recorded: hex digests of its lower-case name, and the transport."""
 
-    __slots__ = ("sha1", "sha256", "transport")
-
-    def __init__(self, sha256: str, sha1: str, transport: str) -> None:
-        self.sha256 = sha256
-        self.sha1 = sha1
-        self.transport = transport
+    sha256: str
+    sha1: str
+    transport: str
 
 
 class Refused(Exception):
@@ -213,31 +208,11 @@ def _check_positional(positional: list[str], access: Callable[[str, int], bool])
         raise Refused
     if len(positional) == 2:
         recipe = positional[1]
-        if not access(recipe, os.F_OK) and not _is_recipe(_checked(recipe)):
+        if not access(recipe, os.F_OK) and not re.search(RECIPE, _checked(recipe)):
             raise Refused
     for word in positional[3:]:
-        if not _is_property(_checked(word)):
+        if not re.search(PROPERTY, _checked(word)):
             raise Refused
-
-
-def _is_recipe(word: str) -> bool:
-    if all(_is_plain(part, "-_") for part in word.split("::", 1)):
-        return True
-    return re.search(RECIPE, word) is not None
-
-
-def _is_property(word: str) -> bool:
-    name, _, value = word.partition("=")
-    if _is_plain(name, "_") and value[:1] not in ("", "\n"):
-        return True
-    return re.search(PROPERTY, word) is not None
-
-
-def _is_plain(word: str, marks: str) -> bool:
-    """Whether a word is ASCII letters and digits, with perhaps some of these marks among them."""
-    for mark in marks:
-        word = word.replace(mark, "")
-    return word.isascii() and word.isalnum()
 
 
 # Step two: chef-run's target resolver.
@@ -350,14 +325,6 @@ def _host(url: str) -> tuple[str, str] | None:
 
     The library lets the query of a URL overrule the rest of it: `ssh://web01?host=web02` is web02.
     """
-    transport, _, authority = url.partition("://")
-    name, _, number = authority.partition(":")
-    if transport in TRANSPORTS and _is_plain(name, ".-_") and (not number or (number.isdecimal() and number.isascii())):
-        return name, transport
-    return _host_of_any(url)
-
-
-def _host_of_any(url: str) -> tuple[str, str] | None:
     parts = re.match(URL, url)
     scheme, authority, path, query = parts.groups() if parts else (None, None, "", None)
     if not scheme or not re.fullmatch(SCHEME, scheme):
@@ -376,17 +343,17 @@ def _host_of_any(url: str) -> tuple[str, str] | None:
     return None if named is None else (named, transport)
 
 
-def _host_and_port(authority: str) -> tuple[str, int]:
-    """Port 0 is none."""
+def _host_and_port(authority: str) -> tuple[str, int | None]:
+    """The host and the port, None if there is none or it is 0."""
     host = re.sub(r"^[^\[\]]*@", "", authority)
     name, colon, ending = host.rpartition(":")
-    port = 0
+    port = None
     if colon and not set(ending) & set("@[]"):
         host = name
         digits = re.search(PORT, _decoded(ending))
         if ending and not digits:
             raise Refused
-        port = int(digits[0].lstrip("0")[:5] or "0") if digits else 0
+        port = int(digits[0].lstrip("0")[:5] or "0") or None if digits else None
     if "\n" in authority or re.search(NOT_IN_HOST, host):
         raise Refused
     if _bracketed(host) and not re.fullmatch(IN_BRACKETS, host[1:-1]):

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from launcher.reading.output import FAMILIES, Claims
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FIRST_LINE = b"---\nversion: "
 # One of these, from a line's beginning to its end: each place of a payload is looked at once.
@@ -31,14 +29,11 @@ START_TIME = 10
 TICK = 0.01
 
 
-class Payload:
-    """What a payload tells: when its run began, in seconds since the epoch, if it tells; and families by host."""
+class Payload(NamedTuple):
+    """What a payload tells."""
 
-    __slots__ = ("began", "families")
-
-    def __init__(self, began: float | None, families: Claims) -> None:
-        self.began = began
-        self.families = families  # of each host that it names, whether or not it tells of an operating system
+    began: float | None  # when its run began, in seconds since the epoch, if it tells
+    families: Claims  # of each host that it names, whether or not it tells of an operating system
 
 
 def parse(text: bytes, written: float) -> Payload | None:
