@@ -396,8 +396,9 @@ def test_output_in_the_background_stops_the_job_with_tostop(way: list[str], tmp_
     with bash() as shell:
         shell.sendline("stty tostop")
         shell.expect_exact(PROMPT)
-        shell.sendline(typed(way, tmp_path, "echo at last; exit 3") + " & sleep 0.2; jobs")
-        shell.expect("Stopped")
+        shell.sendline(typed(way, tmp_path, "echo at last; exit 3") + " &")
+        shell.sendline("until jobs -s | grep -q .; do sleep 0.01; done; echo stop''ped")
+        shell.expect_exact("stopped")
         assert "at last" not in str(shell.before)
         shell.sendline("fg; echo status $?")
         shell.expect_exact("at last\r\n")
