@@ -6,13 +6,12 @@ imported here, and all of it is for any Python from 2.7 on.
 
 import errno
 import os
-import re
-import signal
+import stat
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
 REAL = "CHEF_RUN_LAUNCHER_REAL"
@@ -20,7 +19,10 @@ DEPTH = "CHEF_RUN_LAUNCHER_DEPTH"
 DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
 MAX_DEPTH = 10
 PROFILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "distribution.toml")
+MAX_CONFIG_SIZE = 256 * 1024  # bytes
 
+# As in relay/handover.py.
+SHELLS = ("bash", "dash")
 # As in real.py.
 OUR_SCRIPTS = (
     b"from launcher.__main__ import",
@@ -35,9 +37,12 @@ class NoChefRun(Exception):
     """There is none that can be run. The text says why."""
 
 
-def stand_in(error):
-    # type: (Exception) -> NoReturn
-    """End as chef-run ends, if it was to be run; else with a line that says why nothing can be done."""
+def stand_in(error, places=()):
+    # type: (Exception, Sequence[str]) -> NoReturn
+    """End as chef-run ends, if it was to be run; else with a line that says why nothing can be done.
+
+    `places` are the distribution profile's, for where that is gone too.
+    """
     _note(error)
     arguments = _arguments_of_chef_run()
     if arguments is None:
@@ -46,7 +51,7 @@ def stand_in(error):
     try:
         if depth >= MAX_DEPTH:
             raise NoChefRun("what it finds as chef-run starts the launcher again; set " + REAL)
-        _become(find(depth), arguments, depth + 1)
+        _become(find(depth, places), arguments, depth + 1)
     except NoChefRun as problem:
         _end(str(problem), 127)
 
@@ -59,19 +64,19 @@ def reason(error):
     return "%s: %s" % (type(error).__name__, error) if isinstance(error, ImportError) else type(error).__name__
 
 
-def find(depth=0):
-    # type: (int) -> str
-    """The path of the real chef-run, as launcher/real.py finds it where no file of the user's names it.
+def find(depth=0, places=()):
+    # type: (int, Sequence[str]) -> str
+    """The path of the real chef-run, as launcher/real.py finds it.
 
     Raises NoChefRun.
     """
-    named = os.environ.get(REAL)
-    if named:  # taken at its word
-        if _is_launcher(named):
-            raise NoChefRun("%s names %s, which is the launcher itself" % (REAL, named))
-        return named
+    for named_by, named in ((REAL, os.environ.get(REAL)), ("[launcher] chef_run", _named_by_config())):
+        if named:  # taken at its word
+            if _is_launcher(named):
+                raise NoChefRun("%s names %s, which is the launcher itself" % (named_by, named))
+            return named
     found = []  # type: list[str]
-    for path in _candidates():
+    for path in _candidates(places):
         if os.path.isfile(path) and os.access(path, os.X_OK) and not _is_launcher(path):
             found.append(path)
             if len(found) > depth - 1:  # what those above us have run may have led back to us
@@ -96,13 +101,13 @@ def _depth():
     # type: () -> int
     """How many launchers are at work above this one."""
     value = os.environ.get(DEPTH, "")
-    return int(value) if re.match(r"[0-9]{1,3}\Z", value) else 0
+    return int(value) if value and len(value) < 4 and not value.strip("0123456789") else 0
 
 
-def _candidates():
-    # type: () -> Iterator[str]
+def _candidates(places):
+    # type: (Sequence[str]) -> Iterator[str]
     beside = os.path.dirname(os.path.realpath(sys.argv[0]))
-    for path in _profiles_paths():
+    for path in _profiles_paths() or places:
         path = os.path.normpath(os.path.join(beside, path))
         # A link that our packages have put aside: by its own name.
         yield os.path.realpath(path) if path.endswith(".distrib") else path
@@ -115,14 +120,73 @@ def _candidates():
 def _profiles_paths():
     # type: () -> list[str]
     """The chef_run of the distribution profile, if it can be read out of it."""
-    try:
-        with open(PROFILE, "rb") as file:
-            content = file.read()
-    except (OSError, IOError):
-        return []
-    text = content if isinstance(content, str) else content.decode("utf-8", "replace")  # Python 2 or 3
-    listed = re.search(r"^chef_run\s*=\s*\[([^\]]*)\]", text, re.MULTILINE)
+    import re
+
+    listed = re.search(r"^chef_run\s*=\s*\[([^\]]*)\]", _text_of(PROFILE), re.MULTILINE)
     return [path for _, path in re.findall(r"([\"'])(.*?)\1", listed.group(1))] if listed else []
+
+
+def _named_by_config():
+    # type: () -> str | None
+    """What config.toml names, if it does so as people write it: chef_run = "..." on a line of [launcher]."""
+    home = os.environ.get("HOME") or (os.environ.get("USERPROFILE", "") if os.name == "nt" else "")
+    path = os.path.join(home, ".chef-workstation", "config.toml")
+    text = _text_of(path) if os.path.isabs(home) else ""
+    if 3 * '"' in text or 3 * "'" in text:  # in a string of several lines, a line may look like another
+        return None
+    table = ""
+    for line in text.split("\n"):
+        line = line.strip()
+        if line.startswith("["):
+            table = line[1:].partition("]")[0].strip()
+        key, _, value = line.partition("=")
+        if table == "launcher" and key.strip() == "chef_run":
+            named = _string(value.strip())
+            return os.path.expanduser(named) if named and not may_be_anothers(path) else None
+    return None
+
+
+def _string(value):
+    # type: (str) -> str
+    """A string of TOML without escapes, perhaps followed by a comment; empty if it is anything else."""
+    quote = value[:1]
+    text, closed, rest = value[1:].partition(quote) if quote in ("'", '"') else ("", "", "")
+    return text if closed and rest.strip()[:1] in ("", "#") and (quote == "'" or "\\" not in text) else ""
+
+
+def may_be_anothers(path):
+    # type: (str) -> bool
+    """Whether we are root, and somebody else could have written this file, or put another in its place."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0 and not (_is_roots(path) and _is_roots(os.path.realpath(path)))
+
+
+def _is_roots(path):
+    # type: (str) -> bool
+    """Whether this file and each directory above it are root's, and nobody else can change them."""
+    status = os.lstat(path)
+    mode = status.st_mode
+    sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX  # as /tmp is: what root has in it stays there
+    if status.st_uid != 0 or (mode & 0o022 and not sticky and not stat.S_ISLNK(mode)):
+        return False
+    parent = os.path.dirname(path)
+    return parent == path or _is_roots(parent)
+
+
+def _text_of(path):
+    # type: (str) -> str
+    """What stands in a small file; empty if it cannot be read, or is none. A FIFO is not waited for."""
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_CONFIG_SIZE:
+                return ""
+            content = os.read(file, MAX_CONFIG_SIZE)
+        finally:
+            os.close(file)
+    except (OSError, IOError):
+        return ""
+    return content if isinstance(content, str) else content.decode("utf-8", "replace")  # Python 2 or 3
 
 
 def _is_launcher(path):
@@ -145,9 +209,7 @@ def _become(path, arguments, depth):
     environment = dict(os.environ, **{DEPTH: str(depth)})
     if _added_by_python("LC_CTYPE"):
         del environment["LC_CTYPE"]
-    for name in ("SIGPIPE", "SIGXFSZ"):  # which Python ignores
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    _restore_signals()
     try:
         if os.name == "nt":  # which has no exec in place
             import subprocess
@@ -161,6 +223,31 @@ def _become(path, arguments, depth):
             os.execve("/bin/sh", ["/bin/sh", path] + arguments, environment)
     except OSError as error:
         _end("cannot run %s: %s" % (path, error.strerror), 127 if error.errno == errno.ENOENT else 126)
+
+
+def _restore_signals():
+    # type: () -> None
+    """What Python ignores, as the caller had it: as far as can be known, which relay/handover.py says more of."""
+    import signal
+
+    ignored = _ignored_by_the_shell()
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        number = getattr(signal, name, None)
+        if number is not None and not ignored >> (number - 1) & 1:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _ignored_by_the_shell():
+    # type: () -> int
+    """The signals that our parent ignores, a bit each, if that is a shell."""
+    try:
+        parent = "/proc/%d" % os.getppid()
+        with open(parent + "/status", "rb") as file:
+            _, found, rest = file.read().partition(b"\nSigIgn:")
+        is_shell = os.path.basename(os.readlink(parent + "/exe")) in SHELLS
+        return int(rest.split()[0], 16) if found and is_shell else 0
+    except (AttributeError, EnvironmentError, ValueError, IndexError):  # Windows, or no /proc
+        return 0
 
 
 def _added_by_python(name):

@@ -37,14 +37,15 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
     """The path of the real chef-run; `launcher` is the path of the file that was started as the launcher.
 
     A place that somebody named (the variable, then `[launcher] chef_run`) is taken at its word: if nothing can be
-    run there, that is an error, and no other chef-run is run instead. `depth` is how many launchers are at work above
-    this one: from the second on, what they have run may have led back to us, and the next is taken. Raises NoChefRun.
+    run there, that is an error, and no other chef-run is run instead; but root takes none from a file that others may
+    have written. `depth` is how many launchers are at work above this one: from the second on, what they have run may
+    have led back to us, and the next is taken. Raises NoChefRun.
     """
     found = named_by_variable(variables, launcher)
     if found:
         return found
     named = config.text("launcher", "chef_run") if config else None
-    if config and named:
+    if config and named and not _may_be_anothers(config):
         return _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
 
     possible: list[str] = []
@@ -78,6 +79,15 @@ def _checked(path: str, named_by: str, launcher: str) -> str:
     if is_launcher(path, launcher):
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
     return path
+
+
+def _may_be_anothers(config: Config) -> bool:
+    """Whether we are root, and somebody else may have written this file."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return False
+    from launcher import fallback
+
+    return fallback.may_be_anothers(config.path)
 
 
 def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str, depth: int) -> Iterator[str]:

@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 import termios
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from launcher import fallback, real, run
-from launcher.consent import decision, notice
+from launcher.consent import config, decision, notice
 from launcher.home import files
+from launcher.relay import handover
 from tests.support.homes import Home
 from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
 from tests.support.waiting import wait_until
@@ -292,6 +295,147 @@ def test_the_profiles_chef_run_comes_before_the_paths(home: Home, package: Path,
     assert start(home, package / "__main__.py", "exec").stdout == "the other\n"
 
 
+# How config.toml may name a chef-run, and whether that is read without the TOML library.
+NAMED = {
+    '[launcher]\nchef_run = "{path}"\n': True,
+    "[telemetry]\nenabled = true\n\n  [ launcher ]  # ours\n  chef_run='{path}' # theirs\r\n[other]\nx = 1": True,
+    '[other]\nchef_run = "{path}"\n': False,
+    '[[launcher]]\nchef_run = "{path}"\n': False,
+    '[launcher]\n#chef_run = "{path}"\nchef_run = ""\n': False,
+    '[launcher]\nchef_run = "{path}\n': False,
+    '[launcher]\nchef_run = ["{path}"]\n': False,
+    '[launcher]\nchef_run = "{path}\\t"\n': False,
+    '[other]\ntext = """\n[launcher]\nchef_run = "{path}"\n"""\n': False,
+}
+
+
+@pytest.mark.parametrize("python", [sys.executable, *TOO_OLD], ids=lambda name: name.rpartition("/")[2])
+def test_what_config_toml_names_is_run(home: Home, package: Path, tmp_path: Path, python: str) -> None:
+    """Where it stands there plainly. A file that is none, or too large, names nothing."""
+    if python in TOO_OLD:
+        python = next((str(path) for path in PYENV.glob(f"{python}.*/bin/python")), "")
+        if not python:
+            pytest.skip("needs that Python of pyenv")
+    defect(package, "run.py", BEFORE)
+    named = tmp_path / "named"
+    named.write_text("#!/bin/sh\necho the named one\n")
+    named.chmod(0o755)
+
+    def says() -> str:
+        return start(home, package / "__main__.py", "exec", python=python).stdout
+
+    for text, is_read in NAMED.items():
+        home.config.write_bytes(text.replace("{path}", str(named)).encode())
+        assert (says() == "the named one\n") == is_read, text
+    home.config.write_bytes(b"[launcher]\nchef_run = '~/../named'\n")
+    assert says() == "the named one\n"
+    home.config.write_text(f"[launcher]\nchef_run = '{named}'\n" + " " * (256 * 1024))
+    assert says() == "depth=1 0: \n"
+    home.config.unlink()
+    os.mkfifo(home.config)
+    assert says() == "depth=1 0: \n"
+    home.config.unlink()
+    home.config.write_text("[launcher]\nchef_run = '/nonexistent'\n")
+    done = start(home, package / "__main__.py", "exec", python=python)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (127, "", 1)
+
+
+def test_a_config_toml_of_any_text_holds_nothing_up(home: Home, package: Path) -> None:
+    defect(package, "run.py", BEFORE)
+    for text in ("[" + " " * 250_000, "[launcher]\nchef_run =" + " " * 250_000, "[launcher]\nchef_run = '" * 8000):
+        home.config.write_text(text)
+        began = time.monotonic()
+        assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
+        assert time.monotonic() - began < 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whom others could have run what they like")
+def test_root_takes_no_program_from_a_file_of_others(home: Home, launcher: Launcher, package: Path) -> None:
+    """Nor where the launcher is whole; doctor says so."""
+    named = home.path / "named"
+    named.write_text(CHEF_RUN.replace("depth", "named depth"))
+    named.chmod(0o755)
+    defect(package, "run.py", BEFORE)
+
+    def says() -> list[str]:
+        broken = start(home, package / "__main__.py", "exec", "x").stdout
+        whole = launcher.exec("x").stdout.decode()
+        doctor = launcher.run("doctor").stdout.decode()
+        assert broken == whole
+        assert ("passed over" in doctor) == (not broken.startswith("named"))
+        return broken.split()[:1]
+
+    home.config.write_text(f"[launcher]\nchef_run = '{named}'\n")
+    assert says() == ["named"]
+    elsewhere = home.path / "elsewhere.toml"
+
+    def link_elsewhere() -> None:
+        home.config.rename(elsewhere)
+        home.config.symlink_to(elsewhere)
+        elsewhere.chmod(0o666)
+
+    changes: list[tuple[Path, Callable[[], None]]] = [
+        (home.config, lambda: home.config.chmod(0o664)),
+        (home.config, lambda: os.chown(home.config, 65534, -1)),
+        (home.workstation, lambda: home.workstation.chmod(0o777)),
+        (home.path, lambda: os.chown(home.path, 65534, -1)),
+        (elsewhere, link_elsewhere),
+    ]
+    for path, change in changes:
+        change()
+        assert says() == ["depth=1"], path
+        os.chown(path, 0, -1)
+        path.chmod(0o755)
+        assert says() == ["named"], path
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_a_signal_that_the_calling_shell_ignores_stays_ignored(
+    home: Home, package: Path, on_path: Path, shell: str
+) -> None:
+    defect(package, "run.py", BEFORE)
+    on_path.write_text("#!/bin/sh\nawk '/SigIgn/ { print $2 }' /proc/$$/status\n")
+    ours = f"{' '.join(ISOLATED)} {package}/__main__.py exec"
+    said = []
+    for trap in ("", "trap '' PIPE", "trap '' XFSZ INT", "trap '' PIPE XFSZ TERM"):
+        for command in (ours, str(on_path)):
+            line = [shell, "-c", f"{trap}\n{command}\nexit 0"]
+            done = subprocess.run(line, env=home.env, capture_output=True, text=True, timeout=SECONDS, check=True)
+            said.append(done.stdout)
+    assert said[::2] == said[1::2]
+    assert len(set(said)) == 4
+
+
+def test_without_even_the_way_out_the_next_on_the_path_runs(
+    home: Home, launcher: Launcher, package: Path, tmp_path: Path, on_path: Path
+) -> None:
+    """By its own name and by ours, past ourselves; without one, a line says so, and every other command is one too."""
+    (package / "fallback.py").unlink()
+    (package / "real.py").unlink()
+    main = package / "__main__.py"
+    assert is_chef_runs_own(home, start(home, main, "exec", *ARGUMENTS))
+    front = tmp_path / "front" / "chef-run"
+    front.parent.mkdir()
+    text = launcher.path.read_text()
+    front.write_text(text.replace("import sys\n", f"import sys\nsys.path.insert(0, {str(package.parent)!r})\n"))
+    front.chmod(0o755)
+    home.env["PATH"] = f"{front.parent}:{home.env['PATH']}"
+    done = subprocess.run([front, *ARGUMENTS], env=home.env, capture_output=True, text=True, check=False)
+    assert is_chef_runs_own(home, done)
+    shim = tmp_path / "shims" / "chef-run"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec {front} "$@"\n')
+    shim.chmod(0o755)
+    home.env["PATH"] = f"{shim.parent}:{home.env['PATH']}"
+    done = subprocess.run([shim, "web01"], env=home.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (7, "depth=3 1: web01\n")
+    on_path.unlink()
+    for words, code in ((["exec"], 127), (["status"], 1)):
+        done = start(home, main, *words)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+        assert "it is not whole" in done.stderr
+
+
 def test_launchers_that_start_each_other_for_ever_end(home: Home, package: Path, tmp_path: Path, on_path: Path) -> None:
     defect(package, "run.py", BEFORE)
     on_path.write_text(f'#!/bin/sh\nexec {" ".join(ISOLATED)} {package}/__main__.py "exec" "$@"\n')
@@ -326,4 +470,5 @@ def test_the_way_out_goes_by_the_same_names() -> None:
     """It may import nothing of ours, and so repeats them."""
     assert (fallback.REAL, fallback.DEPTH) == (real.VARIABLE, decision.DEPTH)
     assert (fallback.DRY_RUN, fallback.MAX_DEPTH) == (decision.DRY_RUN, run.MAX_DEPTH)
+    assert (fallback.MAX_CONFIG_SIZE, fallback.SHELLS) == (config.MAX_CONFIG_SIZE, handover._SHELLS)
     assert (fallback.OUR_SCRIPTS, fallback.OUR_SHIM) == (real._OUR_SCRIPTS, real._OUR_SHIM)

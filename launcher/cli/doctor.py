@@ -216,6 +216,9 @@ def _configs(situation: Situation) -> Iterator[Finding]:
         yield Finding("config.toml", PROBLEM, f"{ours.path}: {ours.problem}; repair it, or telemetry stays off")
     elif ours:
         yield Finding("config.toml", OK, ours.path if ours.exists else f"{ours.path}: no such file, nor needed")
+        if ours.text("launcher", "chef_run") and fallback.may_be_anothers(ours.path):
+            message = "its chef_run under [launcher] is passed over: others than root can change that file"
+            yield Finding("config.toml", PROBLEM, f"{message}; make it and its folders root's alone")
     if policy.problem:
         yield Finding("system policy", PROBLEM, f"{policy.path}: {policy.problem}")
 

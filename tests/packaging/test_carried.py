@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.consent.config import PROFILE
 from tests.packaging.conftest import SOURCE
 from tests.support.homes import Home
 from tests.support.programs import python_with_pip
@@ -116,25 +118,74 @@ def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, 
         run(home, python, "-I", "-S", main, "disable")
 
 
-@pytest.mark.parametrize("broken", ["__init__.py", "__main__.py", "entry.py", "run.py", "distribution.toml"])
-@pytest.mark.parametrize("text", [None, "["])
-def test_half_an_installation_runs_chef_run(prefix: Path, home: Home, broken: str, text: str | None) -> None:
-    """Unrecorded. That of an archive too, wherever it lies."""
+@pytest.fixture
+def starts(prefix: Path, home: Home) -> list[Path]:
+    """The two start scripts, that of a fixed place and that of an archive, in front of a library as they find it."""
     home.use()
-    shutil.copytree(SOURCE / "launcher", prefix / "lib/chef-run-launcher/launcher")
-    path = prefix / "lib/chef-run-launcher/launcher" / broken
-    path.unlink()
-    if text:
-        path.write_text(text)
-    start = (SOURCE / "scripts/install").read_text().partition('START = """\\\n')[2].partition('"""')[0]
-    anywhere = (SOURCE / "scripts/packaging/build").read_text().partition('ANYWHERE = """\\\n')[2].partition('"""')[0]
     home.env["PATH"] = f"{prefix / 'embedded' / 'bin'}:{prefix / 'bin'}:{home.env['PATH']}"
-    for name, script in (("chef-run-launcher", start), ("chef-run-launcher-anywhere", anywhere)):
-        program = prefix / "bin" / name
-        program.write_text(script.format(python=sys.executable, library=str(prefix / "lib/chef-run-launcher")))
-        program.chmod(0o755)
-        assert run(home, program, "exec", "web01", "package", "nginx") == "the real one: web01 package nginx\n"
+    library = prefix / "lib" / "chef-run-launcher"
+    shutil.copytree(SOURCE / "launcher", library / "launcher", ignore=shutil.ignore_patterns("__pycache__"))
+    script = runpy.run_path(str(SOURCE / "scripts" / "install"))["start_script"]
+    build = runpy.run_path(str(PACKAGING / "build"))
+    packaged = script(build["PYTHON"], f"{build['PREFIX']}/lib/chef-run-launcher", PROFILE)
+    starts = []
+    for name, text in (
+        ("chef-run-launcher", script(sys.executable, str(library), PROFILE)),
+        ("chef-run-launcher-anywhere", build["anywhere"](packaged)),
+    ):
+        starts.append(prefix / "bin" / name)
+        starts[-1].write_text(text)
+        starts[-1].chmod(0o755)
+    return starts
+
+
+ALL = "launcher"
+INIT, MAIN, ENTRY, RUN = ("launcher/__init__.py", "launcher/__main__.py", "launcher/entry.py", "launcher/run.py")
+FALLBACK, DISTRIBUTION = "launcher/fallback.py", "launcher/distribution.toml"
+
+
+@pytest.mark.parametrize("torn", [False, True])
+@pytest.mark.parametrize(
+    "broken",
+    [[INIT], [MAIN], [ENTRY], [RUN], [DISTRIBUTION], [FALLBACK, ENTRY], [FALLBACK, RUN], [FALLBACK, INIT], [ALL]],
+    ids=" and ".join,
+)
+def test_half_an_installation_runs_chef_run(
+    prefix: Path, home: Home, starts: list[Path], broken: list[str], torn: bool
+) -> None:
+    """Unrecorded. That of an archive too, wherever it lies."""
+    for name in broken:
+        path = prefix / "lib" / "chef-run-launcher" / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        if torn:
+            path.write_text("[")
+    for start in starts:
+        assert run(home, start, "exec", "web01", "package", "nginx") == "the real one: web01 package nginx\n"
     assert home.sessions() == []
+
+
+def test_of_an_installation_only_the_start_is_left(prefix: Path, home: Home, starts: list[Path]) -> None:
+    """It finds what its distribution has, and says in one line if there is nothing, or nothing to run."""
+    shutil.rmtree(prefix / "lib")
+    link = home.path / "chef-run"
+    link.symlink_to(starts[0])
+    (prefix / "bin" / "chef-run").unlink()
+    for start, *words in ([starts[0], "exec"], [starts[1], "exec"], [link]):
+        command = [start, *words, "web01"]
+        done = subprocess.run(command, env=home.env, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (127, "")
+        assert done.stderr.startswith("chef-run-launcher: cannot find chef-run")
+        assert done.stderr.count("\n") == 1
+    done = subprocess.run([starts[0], "status"], env=home.env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    (prefix / "embedded" / "bin" / "chef-run").write_text(CHEF_RUN)
+    (prefix / "embedded" / "bin" / "chef-run").chmod(0o755)
+    home.env["PATH"] = f"{home.path}:/usr/bin:/bin"
+    for start, *words in ([starts[0], "exec"], [link]):
+        assert run(home, start, *words, "web01") == "the real one: web01\n"
 
 
 @pytest.mark.parametrize(
