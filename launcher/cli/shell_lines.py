@@ -15,32 +15,52 @@ from launcher import PACKAGE
 
 MAIN = os.path.join(PACKAGE, "__main__.py")
 
-# The command is four of eight words, and which four is asked when it is started, not when it is defined: a fork of the
-# shell, less than a millisecond. A function would save that; but bash gives a function one more process in the
-# background, and zsh loses its exit code when it has been suspended. The sh drops our `exec`.
-COMMAND = '"${__chef_run[@]:$(__chef_run):4}"'
-BASH = """\
-__chef_run=(%(start)s /bin/sh -c 'shift; exec chef-run "$@"' chef-run)
-__chef_run() {
-  [[ -x %(python)s && -e %(main)s ]]
-  printf %%d $(( $? * 4 ))
-}
-alias chef-run=%(command)s"""
+# The command is a part of these words, and which one is asked when it is started, not when it is defined. The answer is
+# where that part begins: `__chef_run` leaves it in arithmetic or prints it, and `$?` as it was, for who passes that on.
+# A function instead of the alias would be one more process in the background of bash, which `kill $!` then ends instead
+# of chef-run, and loses its exit code in zsh when it has been suspended.
+WORDS = """\
+__chef_run=(%(start)s exec command chef-run)
+"""
 
+# Before 5.3, bash asks in a fork of itself: 0.7 to 1 ms.
+BASH = (
+    WORDS
+    + """\
+__chef_run() {
+  local code=$?
+  [[ -x %(python)s && -e %(main)s ]]
+  printf %%d $(( $? * 5 ))
+  return $code
+}
+alias chef-run='"${__chef_run[@]:$(__chef_run):5}"'
+if (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 503 )); then
+  alias chef-run='"${__chef_run[@]:${ __chef_run; }:5}"'
+fi"""
+)
+
+ZSH_COMMAND = '"${__chef_run[@]:$((__chef_run())):5}"'
 # zsh expands the alias before it completes, and so completes a command line of ours. The words that follow are
 # completed as chef-run's. Its completion is looked up then, and so may be defined after this.
-ZSH_COMPLETION = """\
+ZSH = (
+    WORDS
+    + """\
+__chef_run() {
+  [[ -x %(python)s && -e %(main)s ]]
+  (( $? * 5 ))
+}
+functions -M __chef_run 0 0
+alias chef-run=%(command)s
 if (( ${+functions[compdef]} )); then
   _chef_run_launcher() {
-    (( CURRENT > 2 )) && [[ $words[2] == exec ]] || return
-    shift words
-    (( CURRENT -= 1 ))
+    (( CURRENT > 1 )) || return
     words[1]=chef-run
     _normal
     _compskip=all
   }
-  () { compdef -p _chef_run_launcher "${(b)1}"; } %s
+  () { compdef -p _chef_run_launcher "${(b)1}"; } %(command)s
 fi"""
+)
 
 
 def show(shell: str) -> None:
@@ -60,12 +80,19 @@ def _start() -> list[str]:
 
 
 def _bash(start: list[str]) -> str:
-    names = {"start": shlex.join(start), "python": shlex.quote(start[0]), "main": shlex.quote(MAIN)}
-    return BASH % {**names, "command": shlex.quote(f"{COMMAND} exec")}
+    return BASH % _names(start)
 
 
 def _zsh(start: list[str]) -> str:
-    return f"{_bash(start)}\n{ZSH_COMPLETION % shlex.quote(COMMAND)}"
+    return ZSH % {**_names(start), "command": shlex.quote(ZSH_COMMAND)}
+
+
+def _names(start: list[str]) -> dict[str, str]:
+    return {"start": shlex.join(start), "python": shlex.quote(start[0]), "main": shlex.quote(MAIN)}
+
+
+# A line of one command, chef-run, for the background, to which fish itself sends no function.
+FISH_BACKGROUND = r"^\s*chef-run\s[^;|&\n(){}]*&\s*$"
 
 
 def _fish(start: list[str]) -> str:
@@ -73,10 +100,12 @@ def _fish(start: list[str]) -> str:
     return (
         "function chef-run --description 'chef-run, by way of chef-run-launcher'\n"
         f"  set -l launcher {' '.join(words)}\n"
-        "  if test -x $launcher[1]; and test -e $launcher[4]\n"
-        "    $launcher exec $argv\n"
-        "  else\n"
+        "  if not test -x $launcher[1]; or not test -e $launcher[4]\n"
         "    command chef-run $argv\n"
+        f"  else if string match -rq '{FISH_BACKGROUND}' -- (status current-commandline 2>/dev/null | string collect)\n"
+        "    $launcher exec $argv &\n"
+        "  else\n"
+        "    $launcher exec $argv\n"
         "  end\n"
         "end"
     )
