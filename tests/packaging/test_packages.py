@@ -153,14 +153,12 @@ def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, 
         raw = (library.parents[1] / "bin" / shim).read_bytes()
         assert raw.count(b"\n") == raw.count(b"\r\n"), "cmd does not find labels otherwise"
         lines = raw.decode().splitlines()
-        assert lines[-2:] == [
-            ":launcher",
-            f'python -I -S "%~dp0..\\lib\\{library.name}\\launcher\\__main__.py" {words}',
-        ]
-        # Each of its jumps leads to a line of its own, and before the last there is a way without Python.
-        jumps = {words[-1] for words in map(str.split, lines) if words[-2:-1] == ["goto"]}
-        assert jumps == {line[1:] for line in lines if line.startswith(":")}
-        assert sum(line.startswith("exit /b") for line in lines) == (2 if shim == "chef-run.cmd" else 1)
+        main = f'"%~dp0..\\lib\\{library.name}\\launcher\\__main__.py"'
+        assert lines[-2:] == [":launcher", f'endlocal & "%python%" -E -s -S {main} {words}']
+        # Each of its jumps leads to a line of its own.
+        jumps = {after for line in lines for before, _, after in [line.rpartition(" ")] if before.endswith("goto")}
+        calls = {line.partition("call ")[2].split()[0] for line in lines if "call " in line}
+        assert {f":{label}" for label in jumps} | calls == {line for line in lines if line.startswith(":")}
     # Of its own shim the launcher knows that it is not the real chef-run.
     script = "import sys; from launcher import real; sys.exit(not real.is_launcher(sys.argv[1], sys.executable))"
     subprocess.run([sys.executable, "-c", script, library.parents[1] / "bin" / "chef-run.cmd"], check=True)
