@@ -3,8 +3,19 @@
 This file and fallback.py are for any Python from 2.7 on: where the others cannot be run, chef-run runs all the same.
 """
 
-import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING or sys.version_info[0] < 3:
+    import signal as _signal
+else:
+    import _signal  # `signal` itself builds enums, and costs half as much as starting Python
+
+# First of all: an interrupt ends us as it ends any program, not with a traceback.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+import os  # noqa: E402
 
 if not __package__:
     sys.dont_write_bytecode = True  # before the package can say so itself

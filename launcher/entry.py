@@ -10,18 +10,12 @@ from launcher.consent.decision import DRY_RUN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal as _signal
     from collections.abc import Callable
     from typing import NoReturn
-else:
-    import _signal  # `signal` itself builds enums, and costs half as much as starting Python
 
 
 def main() -> NoReturn:
     """Start whatever the name and the first word ask for. Ends the process."""
-    # An interrupt ends us as it ends any program, not with a traceback.
-    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     name = os.path.basename(sys.argv[0])
     arguments = sys.argv[1:]
     if not name.startswith("chef-run-launcher") and name != "__main__.py":

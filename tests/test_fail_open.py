@@ -406,6 +406,17 @@ def test_a_signal_that_the_calling_shell_ignores_stays_ignored(
     assert len(set(said)) == 4
 
 
+@pytest.mark.parametrize("module", ["__init__.py", "quiet.py", "entry.py", "real.py"])
+def test_an_interrupt_while_it_starts_ends_it_without_a_word(home: Home, package: Path, module: str) -> None:
+    """From our first line on, before which it is Python's."""
+    (package / module).write_text("import os\nos.kill(os.getpid(), 2)\n")
+    done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
+    assert (done.returncode, done.stdout, done.stderr) == (-2, "", "")
+    ignoring = ["env", "--ignore-signal=INT", *ISOLATED, str(package / "__main__.py"), "exec", *ARGUMENTS]
+    done = subprocess.run(ignoring, env=home.env, capture_output=True, text=True, check=False)
+    assert is_chef_runs_own(home, done)
+
+
 def test_without_even_the_way_out_the_next_on_the_path_runs(
     home: Home, launcher: Launcher, package: Path, tmp_path: Path, on_path: Path
 ) -> None:

@@ -167,6 +167,13 @@ def test_half_an_installation_runs_chef_run(
     assert home.sessions() == []
 
 
+def test_an_interrupt_of_the_start_is_told_by_nobody(prefix: Path, home: Home, starts: list[Path]) -> None:
+    (prefix / "lib/chef-run-launcher/launcher/__init__.py").write_text("import os\nos.kill(os.getpid(), 2)\n")
+    for start in starts:
+        done = subprocess.run([start, "exec"], env=home.env, capture_output=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (-2, b"", b"")
+
+
 def test_of_an_installation_only_the_start_is_left(prefix: Path, home: Home, starts: list[Path]) -> None:
     """It finds what its distribution has, and says in one line if there is nothing, or nothing to run."""
     shutil.rmtree(prefix / "lib")

@@ -153,8 +153,8 @@ def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, 
         raw = (library.parents[1] / "bin" / shim).read_bytes()
         assert raw.count(b"\n") == raw.count(b"\r\n"), "cmd does not find labels otherwise"
         lines = raw.decode().splitlines()
-        main = f'"%~dp0..\\lib\\{library.name}\\launcher\\__main__.py"'
-        assert lines[-2:] == [":launcher", f'endlocal & "%python%" -E -s -S {main} {words}']
+        ours = f'"%~dp0..\\lib\\{library.name}\\launcher\\__main__.py"'
+        assert lines[-2:] == [":launcher", f'endlocal & "%python%" -E -s -S {ours} {words}']
         # Each of its jumps leads to a line of its own.
         jumps = {after for line in lines for before, _, after in [line.rpartition(" ")] if before.endswith("goto")}
         calls = {line.partition("call ")[2].split()[0] for line in lines if "call " in line}

@@ -49,8 +49,8 @@ def run(machine: Path, *cases: tuple[list[str], str]) -> list[tuple[str, int]]:
     write(machine / "all.bat", "\n".join(lines) + "\n")
     env = {**os.environ, "WINEPREFIX": str(machine / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
     subprocess.run(["wine", "cmd", "/c", "exit"], env=env, capture_output=True, check=True)  # sets Windows up
-    command = ["wine", "cmd", "/c", f"Z:{machine}/all.bat".replace("/", "\\")]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    all_of_them = ["wine", "cmd", "/c", f"Z:{machine}/all.bat".replace("/", "\\")]
+    done = subprocess.run(all_of_them, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     subprocess.run(["wineserver", "-k"], env=env, check=False)
     *said, rest = done.stdout.decode().replace("\r", "").split("code ")
     codes = [int(text.split("\n")[0]) for text in [*said[1:], rest]]
