@@ -33,7 +33,8 @@ def main():
             # By itself: the package may be what is broken.
             from fallback import stand_in  # type: ignore[import-not-found]
         except Exception:
-            _run_the_next()
+            sys.stderr.write("chef-run-launcher: it is not whole; install it again\n")
+            sys.exit(127)
         stand_in(error)
 
 
@@ -45,30 +46,6 @@ def start():
     from launcher.entry import main
 
     main()
-
-
-def _run_the_next():
-    # type: () -> None
-    """Where even fallback.py is gone: become the next chef-run on the PATH, if one was to be run, and nothing more."""
-    import signal
-
-    script, arguments = os.path.realpath(sys.argv[0]), sys.argv[1:]
-    if os.path.basename(sys.argv[0]).startswith(("chef-run-launcher", "__main__.py")):
-        if arguments[:1] != ["exec"]:
-            sys.exit("chef-run-launcher: it is not whole; install it again")
-        del arguments[0]
-    above = int(os.environ.get("CHEF_RUN_LAUNCHER_DEPTH", 0))
-    os.environ["CHEF_RUN_LAUNCHER_DEPTH"] = str(above + 1)
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        path = os.path.join(folder, "chef-run")
-        if os.path.isfile(path) and os.access(path, os.X_OK) and os.path.realpath(path) != script:
-            above -= 1  # each launcher above us may have been led back here
-            if above < 1:
-                os.execv(path, [path] + arguments)
-    sys.stderr.write("chef-run-launcher: it is not whole, and the PATH has no other chef-run; install it again\n")
-    sys.exit(127)
 
 
 if __name__ == "__main__":

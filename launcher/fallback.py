@@ -22,7 +22,7 @@ PROFILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "distribution
 MAX_CONFIG_SIZE = 256 * 1024  # bytes
 
 # As in relay/handover.py.
-SHELLS = ("bash", "dash")
+SHELLS = ("bash", "dash", "zsh")
 # As in real.py.
 OUR_SCRIPTS = (
     b"from launcher.__main__ import",

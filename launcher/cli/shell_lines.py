@@ -14,6 +14,7 @@ import sys
 from launcher import PACKAGE
 
 MAIN = os.path.join(PACKAGE, "__main__.py")
+WAY_OUT = os.path.join(PACKAGE, "fallback.py")
 
 # The command is a part of these words, and which one is asked when it is started, not when it is defined. The answer is
 # where that part begins: `__chef_run` leaves it in arithmetic or prints it, and `$?` as it was, for who passes that on.
@@ -29,7 +30,7 @@ BASH = (
     + """\
 __chef_run() {
   local code=$?
-  [[ -x %(python)s && -e %(main)s ]]
+  [[ -x %(python)s && -e %(main)s && -e %(way_out)s ]]
   printf %%d $(( $? * 5 ))
   return $code
 }
@@ -46,7 +47,7 @@ ZSH = (
     WORDS
     + """\
 __chef_run() {
-  [[ -x %(python)s && -e %(main)s ]]
+  [[ -x %(python)s && -e %(main)s && -e %(way_out)s ]]
   (( $? * 5 ))
 }
 functions -M __chef_run 0 0
@@ -88,7 +89,8 @@ def _zsh(start: list[str]) -> str:
 
 
 def _names(start: list[str]) -> dict[str, str]:
-    return {"start": shlex.join(start), "python": shlex.quote(start[0]), "main": shlex.quote(MAIN)}
+    needed = {"python": start[0], "main": MAIN, "way_out": WAY_OUT}
+    return {"start": shlex.join(start), **{name: shlex.quote(path) for name, path in needed.items()}}
 
 
 # A line of one command, chef-run, for the background, to which fish itself sends no function.
@@ -96,11 +98,11 @@ FISH_BACKGROUND = r"^\s*chef-run\s[^;|&\n(){}]*&\s*$"
 
 
 def _fish(start: list[str]) -> str:
-    words = ["'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in start]
+    *words, way_out = ["'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in [*start, WAY_OUT]]
     return (
         "function chef-run --description 'chef-run, by way of chef-run-launcher'\n"
         f"  set -l launcher {' '.join(words)}\n"
-        "  if not test -x $launcher[1]; or not test -e $launcher[4]\n"
+        f"  if not test -x $launcher[1]; or not test -e $launcher[4]; or not test -e {way_out}\n"
         "    command chef-run $argv\n"
         f"  else if string match -rq '{FISH_BACKGROUND}' -- (status current-commandline 2>/dev/null | string collect)\n"
         "    $launcher exec $argv &\n"
@@ -112,11 +114,12 @@ def _fish(start: list[str]) -> str:
 
 
 def _powershell(start: list[str]) -> str:
-    words = ["'" + word.replace("'", "''") + "'" for word in start]
+    *words, way_out = ["'" + word.replace("'", "''") + "'" for word in [*start, WAY_OUT]]
     ours = f"{' '.join(words)} 'exec' @args"
+    whole = " -and ".join(f"(Test-Path -LiteralPath {path})" for path in (words[0], words[-1], way_out))
     return (
         "function global:chef-run {\n"
-        f"  if (-not ((Test-Path -LiteralPath {words[0]}) -and (Test-Path -LiteralPath {words[-1]}))) {{\n"
+        f"  if (-not ({whole})) {{\n"
         "    $original = (Get-Command chef-run -CommandType Application -TotalCount 1 -ErrorAction Stop).Path\n"
         "    if ($MyInvocation.ExpectingInput) { $input | & $original @args } else { & $original @args }\n"
         "    return\n"

@@ -24,7 +24,7 @@ _CHANGED_BY_PYTHON = ("SIGINT", "SIGPIPE", "SIGXFSZ")
 # What PEP 538 may add to the environment.
 _COERCIONS = (b"LC_CTYPE=C.UTF-8", b"LC_CTYPE=C.utf8", b"LC_CTYPE=UTF-8")
 # Shells that never ignore SIGPIPE for themselves: what they ignore, they mean for their commands.
-_SHELLS = ("bash", "dash")
+_SHELLS = ("bash", "dash", "zsh")
 
 
 class Environment:

@@ -252,7 +252,7 @@ def test_job_control_is_that_of_one_simple_command(home: Home, shell: str, tmp_p
         at.expect_exact(str(tmp_path / "bin" / "chef-run"))
 
 
-@pytest.mark.parametrize("gone", ["all", "python", "launcher"])
+@pytest.mark.parametrize("gone", ["all", "python", "launcher", "way out"])
 def test_an_open_shell_survives_what_goes_from_under_it(home: Home, shell: str, tmp_path: Path, gone: str) -> None:
     """The original runs until there is a launcher again."""
     folder = tmp_path / "venv"
@@ -269,6 +269,8 @@ def test_an_open_shell_survives_what_goes_from_under_it(home: Home, shell: str, 
             (folder / "python").symlink_to(tmp_path / "no-such-python")
         if gone in ("all", "launcher"):
             shutil.rmtree(folder / "launcher")
+        if gone == "way out":
+            (folder / "launcher" / "fallback.py").unlink()
         if gone == "all":
             shutil.rmtree(folder)
 
