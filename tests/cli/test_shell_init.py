@@ -54,6 +54,8 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, home: Home, launcher: 
     start_up = home.path / START_UP_FILES[name]
     start_up.parent.mkdir(parents=True, exist_ok=True)
     start_up.write_text(BEFORE[name] + our_line(name, str(launcher.path)))
+    # Without it, fish has a process in the background read every manual page, long after the test.
+    (home.path / ".local" / "share" / "fish" / "generated_completions").mkdir(parents=True)
     return name
 
 
