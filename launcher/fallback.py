@@ -275,7 +275,8 @@ def _note(error):
 def _end(problem, code):
     # type: (str, int) -> NoReturn
     try:
-        sys.stderr.write("chef-run-launcher: %s\n" % problem)
+        # A path may hold what a terminal would obey.
+        sys.stderr.write("chef-run-launcher: %s\n" % re.sub("[\0-\x1f\x7f-\x9f]", "?", problem))
         sys.stderr.flush()
     except Exception:
         pass  # the caller closed it
