@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
+import http.client
 import queue
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -145,27 +148,43 @@ def explain(error: Exception) -> str:
         return f"the proxy does not connect us ({proxy.refusal(error.original_error) or _reason(error)})"
     for kind, message in _FAILURES:
         if isinstance(error, kind):
-            return message or f"no connection ({_reason(error)})"
+            return message.format(_reason(error))
     return "no connection"
 
 
-# The first match counts: some are subclasses of others. None stands for the operating system's own message.
-_FAILURES: list[tuple[type[Exception], str | None]] = [
+# The first match counts: some are subclasses of others.
+_FAILURES: list[tuple[type[Exception], str]] = [
     (urllib3.exceptions.NameResolutionError, "the endpoint's name cannot be resolved"),
-    (urllib3.exceptions.NewConnectionError, None),
+    (urllib3.exceptions.NewConnectionError, "no connection ({})"),
     (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),
     (urllib3.exceptions.ReadTimeoutError, "no answer in time"),
-    (urllib3.exceptions.SSLError, "no secure connection: is the server's certificate one that this machine trusts?"),
+    (urllib3.exceptions.SSLError, "no secure connection ({})"),
     (urllib3.exceptions.ProtocolError, "the connection broke"),
-    (OSError, None),
+    (OSError, "no connection ({})"),
 ]
 
 
 def _reason(error: BaseException) -> str:
-    """The message of the operating system's error that led to `error`."""
+    """What the system or the TLS library says of the error that led to `error`; nothing that came over the wire."""
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not one that this machine trusts: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS fails: {(cause.reason or 'for an unknown reason').replace('_', ' ').lower()}"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        cause = cause.__cause__ or cause.__context__
+        for kind, message in _REASONS:
+            if isinstance(cause, kind):
+                return message
+        wrapped = next((each for each in cause.args if isinstance(each, BaseException)), None)
+        cause = wrapped or cause.__cause__ or cause.__context__
     return "for an unknown reason"
+
+
+# Of errors that bring no words of their own.
+_REASONS: list[tuple[type[Exception], str]] = [
+    (socket.timeout, "no answer in time"),
+    (ConnectionError, "the connection broke"),
+    (http.client.HTTPException, "what answers does not speak HTTP"),
+]

@@ -108,7 +108,8 @@ def test_a_folder_that_others_may_write_to_is_a_problem(healthy: Home, launcher:
     ("variable", "value", "what"),
     [
         ("CHEF_TELEMETRY_ENDPOINT", "http://s3cret@collector.example", "endpoint"),
-        ("CHEF_TELEMETRY_ENDPOINT", "https://a..invalid", "network"),
+        ("CHEF_TELEMETRY_ENDPOINT", "https://a..invalid", "endpoint"),
+        ("CHEF_TELEMETRY_ENDPOINT", "https://a.invalid", "network"),
         ("HTTPS_PROXY", "socks5://s3cret@127.0.0.1", "proxy"),
         ("SSL_CERT_FILE", "/nonexistent/authorities.pem", "authorities"),
     ],
