@@ -23,6 +23,7 @@ from launcher.record import hosts_key, session
 from launcher.record.session import Session
 
 MIN_REQUEST_TIME = 1.0  # seconds; with less time left, no request is started
+TOO_LARGE = 413
 
 Listener = Callable[[str, Outcome], None]  # is called for each session of a request, with its id and the outcome
 
@@ -162,11 +163,12 @@ class _Attempt:
         day = utc_day()
         request = encode.encode([waiting.record for waiting in batch], self.route.endpoint.format, day)
         outcome = self._post(request)
-        if outcome.result is Result.REJECTED and len(batch) > 1:
-            # Bisect, so that one bad session does not reject the batch.
-            half = len(batch) // 2
-            self._send(batch[:half])
-            self._send(batch[half:])
+        if len(batch) > 1 and (outcome.result is Result.REJECTED or outcome.status == TOO_LARGE):
+            # So that one bad session does not take the others along, nor all of them are too large together. If some
+            # have been taken, it is not known which: each goes once more, by itself, and so none more than twice.
+            size = (len(batch) + 1) // 2 if (outcome.status or 0) >= 400 else 1
+            for start in range(0, len(batch), size):
+                self._send(batch[start : start + size])
             return
         if outcome.result is Result.ACKNOWLEDGED:
             self._acknowledge(batch, request, outcome, day)

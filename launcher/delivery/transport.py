@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 import http.client
+import json
 import queue
 import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -22,7 +24,7 @@ from launcher.delivery.endpoint import Endpoint
 
 REQUEST_DEADLINE = 15.0  # seconds, from the name lookup to the end of the answer
 SOCKET_TIMEOUTS = urllib3.Timeout(connect=5, read=10)  # seconds, for a connection, for each read
-MAX_ANSWER_READ = 4096  # bytes: enough to tell whether the answer is a web page
+MAX_ANSWER_READ = 64 * 1024  # bytes: enough to tell a web page, and how much of a request was refused
 
 
 class Result(enum.Enum):
@@ -110,24 +112,64 @@ def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
     context = trust.context(endpoint)
     by = proxy.choose(endpoint.url)
     if by is None:
-        return urllib3.PoolManager(ssl_context=context)
-    headers = urllib3.make_headers(proxy_basic_auth=by.user)
-    return urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+        manager = urllib3.PoolManager(ssl_context=context)
+    else:
+        headers = urllib3.make_headers(proxy_basic_auth=by.user)
+        manager = urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+    pool = manager.connection_from_url(endpoint.url)
+    pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": _FinalAnswer})
+    return manager
+
+
+class _FinalAnswer(http.client.HTTPResponse):
+    """The answer itself. The standard library passes over 100 (Continue) alone of the interim ones before it."""
+
+    def begin(self) -> None:
+        super().begin()
+        while http.client.SWITCHING_PROTOCOLS < self.status < http.client.OK:
+            self.headers = None  # type: ignore[assignment]  # by which it knows that it has begun
+            super().begin()
 
 
 def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes, *, by_proxy: bool = False) -> Outcome:
     """What an answer means; `beginning` is that of its body, `by_proxy` whether it came through a proxy."""
-    message = f"HTTP status {status}"
-    if 200 <= status < 300:
-        # A captive portal answers everything with its own page.
-        if "html" in headers.get("Content-Type", "").lower() or beginning.lstrip().startswith(b"<"):
-            return Outcome(Result.LATER, message + " with a web page: is there a login page between?", status)
-        return Outcome(Result.ACKNOWLEDGED, message, status)
-    if 400 <= status < 500 and status not in (408, 425, 429):
-        if status == 407 and by_proxy:  # the proxy's answer, not the service's
-            return Outcome(Result.LATER, "the proxy wants another user or password (HTTP status 407)", status)
+    message, wait = f"HTTP status {status}", _seconds(headers.get("Retry-After", ""))
+    is_final = 200 <= status < 300 or (400 <= status < 500 and status not in (408, 425, 429))
+    if not is_final:
+        return Outcome(Result.LATER, message, status, wait)
+    if status == 407 and by_proxy:  # the proxy's answer, not the service's
+        return Outcome(Result.LATER, "the proxy wants another user or password (HTTP status 407)", status)
+    body = _unpacked(beginning)
+    if _is_web_page(headers, body):
+        # The service answers programs. A login page, a firewall or a proxy has only people in mind.
+        return Outcome(Result.LATER, f"{message} with a web page: does something between us answer?", status, wait)
+    if status >= 400:
         return Outcome(Result.REJECTED, message, status)
-    return Outcome(Result.LATER, message, status, _seconds(headers.get("Retry-After", "")))
+    if _refused_records(body) > 0:
+        return Outcome(Result.REJECTED, f"{message}, and not all was taken", status)
+    return Outcome(Result.ACKNOWLEDGED, message, status)
+
+
+def _unpacked(beginning: bytes) -> bytes:
+    """The beginning of a body without gzip or deflate, whether or not a header speaks of them; we ask for neither."""
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(beginning, MAX_ANSWER_READ) or beginning
+    except zlib.error:
+        return beginning
+
+
+def _is_web_page(headers: urllib3.HTTPHeaderDict, body: bytes) -> bool:
+    """Whether it is one by its type, or by its first character, in any encoding of Unicode."""
+    before = b"\xef\xbb\xbf\xfe\xff\0 \t\r\n"  # byte order marks, the other half of UTF-16, and white space
+    return "html" in headers.get("Content-Type", "").lower() or body.lstrip(before).startswith(b"<")
+
+
+def _refused_records(body: bytes) -> int:
+    """How many log records of a request an OTLP collector has refused for good, though it answers 200."""
+    try:
+        return int(json.loads(body)["partialSuccess"]["rejectedLogRecords"])
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+        return 0
 
 
 def _seconds(retry_after: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+import zlib
 from email.utils import formatdate
 from typing import Any
 
@@ -81,6 +83,9 @@ def test_what_the_service_refuses_for_good_is_put_aside(
         (Answer(status=302, headers={"Location": "/elsewhere"}), "HTTP status 302"),
         (Answer(status=200, headers=HTML, body=b"<p>log in"), "with a web page"),
         (Answer(status=200, headers={}, body=b"\n <!doctype html>"), "with a web page"),
+        (Answer(status=403, headers=HTML, body=b"<p>blocked"), "HTTP status 403 with a web page"),
+        (Answer(status=451, headers={}, body=gzip.compress(b"<html>")), "HTTP status 451 with a web page"),
+        (Answer(status=101), "HTTP status 101"),
         (Answer(reset=True), "the connection broke"),
     ],
 )
@@ -98,6 +103,52 @@ def test_any_other_answer_keeps_the_sessions_and_stops_sending(
     report = launcher.status()
     assert says in report["last_failure"]["says"]
     assert report["next_attempt"] > time.time() - 1
+
+
+PAGE = "<!DOCTYPE html><title>Blocked</title>"
+PAGES = {
+    "by its type": (HTML, b"blocked"),
+    "XHTML by its type": ({"Content-Type": "application/xhtml+xml"}, b""),
+    "by its first character": ({}, PAGE.encode()),
+    "labelled as JSON": ({"Content-Type": "application/json"}, PAGE.encode()),
+    "behind white space": ({}, b"\r\n\t " + PAGE.encode()),
+    "behind a byte order mark": ({}, PAGE.encode("utf-8-sig")),
+    "behind both": ({}, b"\xef\xbb\xbf\n\n" + PAGE.encode()),
+    "UTF-16": ({}, PAGE.encode("utf-16")),
+    "UTF-16, the other way round": ({}, b"\xfe\xff" + PAGE.encode("utf-16-be")),
+    "gzip": ({"Content-Encoding": "gzip"}, gzip.compress(PAGE.encode())),
+    "gzip, unlabelled": ({}, gzip.compress(PAGE.encode("utf-8-sig"))),
+    "gzip, the beginning": ({}, gzip.compress(PAGE.encode() + os.urandom(999))[:500]),
+    "deflate": ({"Content-Encoding": "deflate"}, zlib.compress(PAGE.encode())),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("status", [200, 202, 400, 401, 403, 404, 407, 413, 451])
+def test_a_web_page_is_never_the_services_word(status: int, page: str) -> None:
+    headers, beginning = PAGES[page]
+    outcome = classify(status, HTTPHeaderDict({**headers, "Retry-After": "60"}), beginning)
+    assert (outcome.result, outcome.retry_after) == (Result.LATER, 60)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"error": "<html>"}', b"forbidden", gzip.compress(b"{}"), b"\xff\xfe{\0"]
+)
+@pytest.mark.parametrize(("status", "result"), [(200, Result.ACKNOWLEDGED), (403, Result.REJECTED)])
+def test_what_is_no_web_page_is_the_services_word(status: int, result: Result, body: bytes) -> None:
+    assert classify(status, HTTPHeaderDict({"Content-Type": "application/json"}), body).result is result
+
+
+@pytest.mark.parametrize("interim", [(100,), (102,), (103, 103), (102, 100, 103)])
+@pytest.mark.parametrize("status", [202, 404])
+def test_interim_answers_are_passed_over(
+    stocked: Home, launcher: Launcher, collector: Collector, interim: tuple[int, ...], status: int
+) -> None:
+    collector.otherwise = lambda request: Answer(status=status, interim=interim)
+    done = launcher.run("flush")
+    assert (done.returncode, done.stdout.count(f"HTTP status {status}".encode())) == (0, 2)
+    assert len(collector.requests) == 2
+    assert stocked.sessions() == []
 
 
 @pytest.mark.parametrize(

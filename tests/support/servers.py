@@ -49,6 +49,8 @@ class Answer:
     status: int = 202
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    interim: tuple[int, ...] = ()
+    """The statuses of interim answers before it."""
     delay: float = 0
     """Seconds before it answers."""
     after: threading.Event | None = None
@@ -248,4 +250,5 @@ def url_of(listener: socket.socket, secure: bool) -> str:
 def encode_answer(answer: Answer) -> bytes:
     headers = {"Content-Length": str(len(answer.body)), **answer.headers}
     lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body
+    interim = "".join(f"HTTP/1.1 {status} Scripted\r\nLink: </x>\r\n\r\n" for status in answer.interim)
+    return "\r\n".join([interim + lines[0], *lines[1:], "", ""]).encode("latin-1") + answer.body
