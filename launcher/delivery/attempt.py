@@ -45,8 +45,8 @@ class Stopped(Exception):
         self.retry_after = retry_after
 
 
-def flush(variables: Mapping[str, str], on_result: Listener) -> Delivery:
-    """Send all that waits, now.
+def flush(variables: Mapping[str, str], on_result: Listener, *, rejected: bool = False) -> Delivery:
+    """Send all that waits, now; with `rejected` what was put aside, too.
 
     Raises OSError as soon as something cannot be written: whatever was sent after that would be sent again.
     """
@@ -55,14 +55,14 @@ def flush(variables: Mapping[str, str], on_result: Listener) -> Delivery:
     except NothingMaySend as error:
         return Delivery(problem=str(error))
     home = route.home
-    if not spool.any_waiting(home):
+    if not spool.any_waiting(home) and not (rejected and spool.rejected(home)):
         return Delivery()
     lock_fd = lock.take(home.lock)
     if lock_fd is None:
         return Delivery(problem="another sender is at work")
     try:
         schedule.begin(home)
-        return _deliver(route, lock_fd, on_result=on_result)
+        return _deliver(route, lock_fd, rejected=rejected, on_result=on_result)
     finally:
         os.close(lock_fd)
 
@@ -89,6 +89,7 @@ def _deliver(
     route: Route,
     lock_fd: int,
     *,
+    rejected: bool = False,
     stored_before: float = math.inf,
     until: float = math.inf,
     on_result: Listener = lambda session_id, outcome: None,
@@ -96,6 +97,8 @@ def _deliver(
     home = route.home
     receipts.make_ready(home)
     spool.tidy(home)
+    if rejected:
+        spool.put_back(home)
     waiting = _stored_before(stored_before, home)
     problem = None
     with transport.connect(route.endpoint) as connection:
@@ -153,8 +156,10 @@ class _Attempt:
         for path in paths:
             try:
                 yield _Waiting(path, as_sent(session.read(path), self.route.hosts, key))
-            except (session.InvalidSession, files.NotARegularFile, files.TooLarge):
-                self._put_aside(path)
+            except session.InvalidSession as error:
+                self._put_aside(path, f"what its file holds is no session: {error}")
+            except (files.NotARegularFile, files.TooLarge) as error:
+                self._put_aside(path, f"its file is {error.strerror}")
             except OSError:
                 continue  # removed by hand meanwhile (P10), or not readable
 
@@ -174,7 +179,7 @@ class _Attempt:
             self._acknowledge(batch, request, outcome, day)
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
-                self._put_aside(waiting.path)
+                self._put_aside(waiting.path, outcome.message)
         for waiting in batch:
             self.on_result(waiting.record["id"], outcome)
         if outcome.result is Result.LATER:
@@ -206,9 +211,9 @@ class _Attempt:
             spool.remove(waiting.path for waiting in batch)
         self.sent += len(batch)
 
-    def _put_aside(self, path: str) -> None:
+    def _put_aside(self, path: str, reason: str) -> None:
         try:
-            spool.reject(self.route.home, path)
+            spool.reject(self.route.home, path, reason)
             self.rejected += 1
         except OSError:
             self.is_stuck = True  # it stays where it is, and the others are sent all the same
