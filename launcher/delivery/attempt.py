@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from launcher.consent.situation import Situation
@@ -23,6 +23,7 @@ from launcher.record import hosts_key, session
 from launcher.record.session import Session
 
 MIN_REQUEST_TIME = 1.0  # seconds; with less time left, no request is started
+SETTLE_AFTER = 0.05  # seconds after which the receipt of a session that has arrived is waited for to be on disk
 TOO_LARGE = 413
 
 Listener = Callable[[str, Outcome], None]  # is called for each session of a request, with its id and the outcome
@@ -139,14 +140,19 @@ class _Attempt:
     sent: int = 0
     rejected: int = 0
     is_stuck: bool = False  # whether a session could not be moved to rejected/
+    arrived: list[str] = field(default_factory=list)  # the files of sessions that have, and are still there
+    settled: float = -math.inf  # when the last of their receipts were on disk, by the monotonic clock
 
     def send_all(self, paths: Iterable[str]) -> None:
         """Send the sessions in these files.
 
         Raises OSError as soon as a receipt cannot be written, or a session that has arrived cannot be removed.
         """
-        for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
-            self._send(batch)
+        try:
+            for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
+                self._send(batch)
+        finally:
+            self._settle()
         if self.is_stuck:
             raise Stopped("what is to be put aside in rejected/ cannot be")
 
@@ -186,8 +192,8 @@ class _Attempt:
             raise Stopped(outcome.message, outcome.retry_after)
 
     def _post(self, request: Request) -> Outcome:
-        # Checked before each request: turning telemetry off must stop a delivery in progress.
-        decision = Situation(self.route.variables).decision
+        # Before each request: turning telemetry off must stop a delivery in progress.
+        decision = self.route.situation.reread().decision
         if not decision.on:
             raise Stopped("telemetry was turned off")
         if decision.hosts.level != self.route.hosts:
@@ -197,19 +203,38 @@ class _Attempt:
         seconds = min(transport.REQUEST_DEADLINE, self.until - time.monotonic())
         if seconds < MIN_REQUEST_TIME:
             raise Stopped("time was up: a later run goes on")
-        return self.connection.post(request, seconds)
+        self.connection.send(request)
+        outcome = self.connection.answer(SETTLE_AFTER)
+        if outcome is None:
+            self._settle()
+            outcome = self.connection.answer(seconds - SETTLE_AFTER)
+        return outcome or Outcome(Result.LATER, "no whole answer in time")
 
     def _acknowledge(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
-        """Write the receipts of a batch that has arrived, and remove its files."""
+        """Write the receipts of a batch that has arrived. Raises OSError."""
+        self.arrived += [waiting.path for waiting in batch]
         ids = [waiting.record["id"] for waiting in batch]
         url, status = self.route.endpoint.url, outcome.status
+        receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
+        if time.monotonic() - self.settled >= SETTLE_AFTER:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Remove the files of the sessions that have arrived, once their receipts are on disk. Raises OSError.
+
+        To wait for the disk takes as long for many receipts as for one, and longer than to send a session.
+        """
+        if not self.arrived:
+            return
+        arrived, self.arrived = self.arrived, []
         try:
-            # The receipts first, and on disk: after a crash between the two, the sessions are sent again with the same
-            # ids. The files are removed even if the receipts cannot be written: the sessions have arrived.
-            receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
+            # The receipts first: after a crash between the two, the sessions are sent again with the same ids. The
+            # files are removed even if the receipts cannot be written: the sessions have arrived.
+            receipts.settle(self.route.home)
         finally:
-            spool.remove(waiting.path for waiting in batch)
-        self.sent += len(batch)
+            spool.remove(arrived)
+        self.sent += len(arrived)
+        self.settled = time.monotonic()
 
     def _put_aside(self, path: str, reason: str) -> None:
         try:

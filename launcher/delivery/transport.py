@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import urllib3
 
@@ -49,38 +50,53 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._pool: urllib3.PoolManager | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
 
-    def post(self, request: Request, seconds: float) -> Outcome:
-        """Send one request, within so many seconds. Never raises, whatever the network or the server does.
-
-        After an outcome LATER the connection may be unusable.
-        """
-        outcome: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    def send(self, request: Request) -> None:
+        """Begin to send one request; `answer` tells how it ended."""
         # In a thread that can be abandoned: timeouts bound each operation on the socket, but neither a name lookup nor
         # an answer that arrives one byte a second.
-        threading.Thread(target=lambda: outcome.put(self._post(request)), daemon=True).start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, daemon=True)
+            self._thread.start()
+        self._requests.put(request)
+
+    def answer(self, seconds: float) -> Outcome | None:
+        """How the request under way has ended; None if it has not within so many seconds.
+
+        Never raises, whatever the network or the server does. After an outcome LATER, or if the request is given up,
+        the connection is of no further use.
+        """
         try:
-            return outcome.get(timeout=seconds)
+            return self._outcomes.get(timeout=seconds)
         except queue.Empty:
-            return Outcome(Result.LATER, "no whole answer in time")
+            return None
+
+    def _serve(self) -> None:
+        while request := self._requests.get():
+            self._outcomes.put(self._post(request))
 
     def close(self) -> None:
         """Close the connection."""
+        self._requests.put(None)
         if self._pool:
-            self._pool.clear()
+            self._pool.close()
 
     def _post(self, request: Request) -> Outcome:
         try:
             if self._pool is None:
                 self._pool = _open_pool(self._endpoint)
-            response = self._pool.request(
+            response = self._pool.urlopen(
                 "POST",
-                self._endpoint.url + request.path,
+                _target(self._pool, self._endpoint) + request.path,
                 body=request.body,
                 headers=request.headers,
                 redirect=False,
                 retries=False,
+                assert_same_host=False,
                 timeout=SOCKET_TIMEOUTS,
                 preload_content=False,
                 decode_content=False,
@@ -91,7 +107,7 @@ class Connection:
                     response.close()
             finally:
                 response.release_conn()
-            by_proxy = isinstance(self._pool, urllib3.ProxyManager)
+            by_proxy = self._pool.proxy is not None
             return classify(response.status, response.headers, beginning, by_proxy=by_proxy)
         except Exception as error:  # of any kind: in this thread nobody would see it
             return Outcome(Result.LATER, explain(error))
@@ -107,10 +123,12 @@ def connect(endpoint: Endpoint) -> Iterator[Connection]:
         connection.close()
 
 
-def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
+def _open_pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
     """The connections to the endpoint. Raises trust.Unusable, proxy.Unusable, or what urllib3 raises."""
-    context = trust.context(endpoint)
     by = proxy.choose(endpoint.url)
+    # To load the authorities takes as long as to send a hundred sessions to this machine, which needs none of them.
+    uses_tls = any(url.startswith("https:") for url in (endpoint.url, by.url if by else ""))
+    context = trust.context(endpoint) if uses_tls or endpoint.ca_file else None
     if by is None:
         manager = urllib3.PoolManager(ssl_context=context)
     else:
@@ -118,7 +136,12 @@ def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
         manager = urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
     pool = manager.connection_from_url(endpoint.url)
     pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": _FinalAnswer})
-    return manager
+    return pool
+
+
+def _target(pool: urllib3.HTTPConnectionPool, endpoint: Endpoint) -> str:
+    """What is asked for in front of the path of a request: the URL, of a proxy that makes no tunnel; else its path."""
+    return endpoint.url if pool.proxy and endpoint.url.startswith("http:") else urlsplit(endpoint.url).path
 
 
 class _FinalAnswer(http.client.HTTPResponse):

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Callable
+from typing import Any
 
 import pytest
+import trustme
 import urllib3
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from launcher.consent.config import Config
 from launcher.consent.situation import Situation
-from launcher.delivery import encode
+from launcher.delivery import encode, transport
 from launcher.delivery.encode import Request
-from launcher.delivery.endpoint import DEFAULT_PORTS, VARIABLE, choose
+from launcher.delivery.endpoint import DEFAULT_PORTS, VARIABLE, Endpoint, choose
 
 NO_POLICY = Config("/etc/nothing", exists=False)
 REQUEST = Request("/events", {"Accept-Encoding": "identity", "Content-Length": "2", "User-Agent": "x"}, b"{}")
@@ -59,22 +58,31 @@ def as_read(url: str) -> tuple[str, int]:
     return match[2] or match[3], int(match[4] or DEFAULT_PORTS[match[1]])
 
 
-@contextmanager
-def connections(connect: Callable[[], socket.socket]) -> Iterator[list[tuple[str, int]]]:
-    """The addresses to which urllib3 opens connections; `connect` gives what it gets."""
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of one authority: those of this machine take long to load."""
+    path = tmp_path_factory.mktemp("authority") / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def post(url: str, ca_file: str | None = None, connected: socket.socket | None = None) -> list[tuple[str, int]]:
+    """Send a request there: the addresses to which urllib3 opens connections, of which each is `connected`."""
     addresses: list[tuple[str, int]] = []
 
     def create_connection(address: tuple[str, int], *arguments: Any, **options: Any) -> socket.socket:
         addresses.append(address)
-        return connect()
+        if connected is None:
+            raise OSError
+        return connected
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(urllib3.util.connection, "create_connection", create_connection)
-        yield addresses
-
-
-def nowhere() -> socket.socket:
-    raise OSError
+        patch.setenv("NO_PROXY", "*")
+        with transport.connect(Endpoint(url, "a test", "chef", ca_file, None)) as connection:
+            connection.send(REQUEST)
+            assert connection.answer(30)
+    return addresses
 
 
 @given(url=URLS | st.text(max_size=20).map("https://{}".format))
@@ -89,14 +97,10 @@ def nowhere() -> socket.socket:
 @example(url="https://\N{KELVIN SIGN}.example")
 @example(url="https://0x7f.1")
 @example(url="https://[::ffff:127.0.0.1]:0443/a")
-def test_the_host_shown_is_the_host_connected_to(url: str) -> None:
+def test_the_host_shown_is_the_host_connected_to(certificates: str, url: str) -> None:
     endpoint = shown(url)
-    if endpoint is None:
-        return
-    refused = pytest.raises(urllib3.exceptions.NewConnectionError)
-    with connections(nowhere) as addresses, urllib3.PoolManager() as pool, refused:
-        pool.request("POST", endpoint + REQUEST.path, retries=False)
-    assert addresses == [as_read(endpoint)]
+    if endpoint is not None:
+        assert post(endpoint, certificates) == [as_read(endpoint)]
 
 
 @given(host=st.sampled_from(["127.0.0.1", "[::1]", "LocalHost", "127.1.2.3"]), port=PORTS, path=PATHS)
@@ -109,8 +113,7 @@ def test_the_request_shown_is_the_request_made(host: str, port: str, path: str) 
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(ANSWER)
-        with connections(lambda: ours), urllib3.PoolManager() as pool:
-            pool.request("POST", endpoint + REQUEST.path, body=REQUEST.body, headers=REQUEST.headers, retries=False)
+        post(endpoint, connected=ours)
         assert theirs.recv(65536) == encode.as_http(REQUEST, endpoint)
 
 
