@@ -6,7 +6,6 @@ The detached sender calls `deliver`, `chef-run-launcher flush` calls `flush`; th
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -56,14 +55,14 @@ def flush(variables: Mapping[str, str], on_result: Listener) -> Delivery:
     home = route.home
     if not spool.any_waiting(home):
         return Delivery()
-    lock_fd = lock.take(home.lock)
+    lock_fd = lock.take(home)
     if lock_fd is None:
         return Delivery(problem="another sender is at work")
     try:
         schedule.begin(home)
         return _deliver(route, lock_fd, on_result=on_result)
     finally:
-        os.close(lock_fd)
+        lock.release(home, lock_fd)
 
 
 def deliver(variables: Mapping[str, str], lock_fd: int, *, stored_before: float, until: float) -> None:
@@ -111,15 +110,15 @@ def _deliver(
 
 
 def _stored_before(moment: float, home: Home) -> list[str]:
-    """The waiting sessions that were stored before that moment, oldest first."""
+    """The files of the waiting sessions that were stored before that moment, oldest first."""
     waiting = spool.oldest_first(home)
     # A time in the future is not that of a run that is still going: the clock has been set back.
     now = time.time()
-    return [path for stored, path in waiting if stored < moment or stored > now]
+    return [name for stored, name in waiting if stored < moment or stored > now]
 
 
 class _Waiting(NamedTuple):
-    path: str
+    name: str  # of its file
     record: Session
 
 
@@ -136,24 +135,24 @@ class _Attempt:
     rejected: int = 0
     is_stuck: bool = False  # whether a session could not be moved to rejected/
 
-    def send_all(self, paths: Iterable[str]) -> None:
+    def send_all(self, names: Iterable[str]) -> None:
         """Send the sessions in these files.
 
         Raises OSError as soon as a receipt cannot be written, or a session that has arrived cannot be removed.
         """
-        for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
+        for batch in encode.batches(self._read(names), self.route.endpoint.format, lambda waiting: waiting.record):
             self._send(batch)
         if self.is_stuck:
             raise Stopped("what is to be put aside in rejected/ cannot be")
 
-    def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
+    def _read(self, names: Iterable[str]) -> Iterator[_Waiting]:
         """The sessions in these files, each read when it is about to be sent."""
         key = hosts_key.read(self.route.home)
-        for path in paths:
+        for name in names:
             try:
-                yield _Waiting(path, as_sent(session.read(path), self.route.hosts, key))
+                yield _Waiting(name, as_sent(session.read(self.route.home.telemetry, name), self.route.hosts, key))
             except (session.InvalidSession, files.NotARegularFile, files.TooLarge):
-                self._put_aside(path)
+                self._put_aside(name)
             except OSError:
                 continue  # removed by hand meanwhile (P10), or not readable
 
@@ -172,7 +171,7 @@ class _Attempt:
             self._acknowledge(batch, request, outcome, day)
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
-                self._put_aside(waiting.path)
+                self._put_aside(waiting.name)
         for waiting in batch:
             self.on_result(waiting.record["id"], outcome)
         if outcome.result is Result.LATER:
@@ -185,7 +184,7 @@ class _Attempt:
             raise Stopped("telemetry was turned off")
         if decision.hosts.level != self.route.hosts:
             raise Stopped("what is recorded of hosts was changed: a later run goes on")
-        if not lock.is_current(self.lock_fd, self.route.home.lock):
+        if not lock.is_current(self.route.home, self.lock_fd):
             raise Stopped("its lock was removed")
         seconds = min(transport.REQUEST_DEADLINE, self.until - time.monotonic())
         if seconds < MIN_REQUEST_TIME:
@@ -201,12 +200,12 @@ class _Attempt:
             # ids. The files are removed even if the receipts cannot be written: the sessions have arrived.
             receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
         finally:
-            spool.remove(waiting.path for waiting in batch)
+            spool.remove(self.route.home, [waiting.name for waiting in batch])
         self.sent += len(batch)
 
-    def _put_aside(self, path: str) -> None:
+    def _put_aside(self, name: str) -> None:
         try:
-            spool.reject(self.route.home, path)
+            spool.reject(self.route.home, name)
             self.rejected += 1
         except OSError:
             self.is_stuck = True  # it stays where it is, and the others are sent all the same

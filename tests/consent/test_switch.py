@@ -9,7 +9,6 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
@@ -283,15 +282,15 @@ def test_a_run_during_which_telemetry_is_disabled_is_not_kept(
 
 
 def test_a_save_by_another_program_meanwhile_is_not_lost(stocked: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = files.create
+    write_all = files.write_all
 
-    def create_while_somebody_saves(path: str, content: bytes, **options: Any) -> None:
-        create(path, content, **options)
+    def write_while_somebody_saves(descriptor: int, content: bytes) -> None:
+        write_all(descriptor, content)
         if "[chef]" not in stocked.config.read_text():
             with open(stocked.config, "a") as file:
                 file.write("[chef]\n")
 
-    monkeypatch.setattr(files, "create", create_while_somebody_saves)
+    monkeypatch.setattr(files, "write_all", write_while_somebody_saves)
     assert switch.set_enabled(stocked.layout, False)
     assert stocked.config.read_text() == "[chef]\n\n[telemetry]\nenabled = false\n"
 
