@@ -34,7 +34,7 @@ PARTS = (
     *("run", "relay.windows" if sys.platform == "win32" else "relay.posix"),
     *(() if sys.platform == "win32" else ("relay.second_terminal", "relay.serving")),
     *("consent.config_option", "consent.notice", "reading.output", "record.recording"),
-    *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool"),
+    *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool", "home.losses"),
 )
 # To import urllib3 opens a socket, to see whether there is IPv6: these are looked at only.
 LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib3")

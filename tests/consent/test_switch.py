@@ -124,6 +124,17 @@ def test_config_tomls_mode_stays_and_a_symlink_is_followed(stocked: Home, launch
     assert stat.S_IMODE(dotfiles.stat().st_mode) == 0o640
 
 
+def test_a_link_that_others_can_have_made_is_not_followed(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.toml"
+    stocked.config.rename(elsewhere)
+    stocked.config.symlink_to(elsewhere)
+    stocked.workstation.chmod(0o777)
+    done = launcher.run("disable")
+    assert done.returncode == 1
+    assert f"it is a symlink, and others can write to {stocked.workstation}".encode() in done.stderr
+    assert elsewhere.read_text() == ""
+
+
 def test_in_a_fresh_home_disable_leaves_what_keeps_it_disabled(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
