@@ -21,11 +21,14 @@ if TYPE_CHECKING:
         from launcher.relay.windows import Child
     else:
         from launcher.relay.posix import Child
-    from typing import NoReturn
+    from collections.abc import Callable
+    from typing import Any, NoReturn, TypeVar
 
     from launcher.home.layout import Home
     from launcher.reading.output import Observer
     from launcher.record.recording import Collected, Prepared
+
+    T = TypeVar("T")
 
 MAX_START_TIME = 0.25  # seconds that the start of a sender may hold up the end of a run
 MAX_DEPTH = 10  # launchers inside launchers, before we take it that they start each other for ever
@@ -57,14 +60,27 @@ def _record(
 ) -> None:
     """Flush and prepare while chef-run runs, and keep the record when it has ended."""
     quietly(_import_the_rest)
-    preparation = in_background(_flush_and_prepare, situation, recorded, started, signals)
+    preparation = in_background(_counted, recorded, _flush_and_prepare, situation, recorded, started, signals)
     ran = child.wait()
     prepared = preparation()
-    collected = quietly(_collect_after_exit, prepared, child.succeeded) if ran and prepared else None
+    collected = None
+    if ran and prepared:
+        collected = quietly(_counted, recorded, _collect_after_exit, prepared, child.succeeded)
     report = quietly(child.drain) or b""
-    kept = quietly(_keep, collected, report) if collected else False
+    kept = quietly(_counted, recorded, _keep, collected, report) if collected else False
     if kept and child.stderr is not None:
         quietly(_show_notice, situation, recorded, child.stderr)
+
+
+def _counted(recorded: _Recorded, work: Callable[..., T], *arguments: Any) -> T:
+    """What `work` returns. If it raises, the record of this run is lost, and that is counted."""
+    try:
+        return work(*arguments)
+    except BaseException as error:
+        from launcher.home import losses
+
+        losses.count(recorded.home, error)
+        raise
 
 
 def _command(situation: Situation, signals: handover.SignalState) -> handover.Command:
@@ -118,7 +134,10 @@ def _recorded(situation: Situation) -> _Recorded | None:
         return None
     from launcher.consent import notice
 
-    return _Recorded(situation.home, is_first=not notice.is_current(situation.home))
+    try:
+        return _Recorded(situation.home, is_first=not notice.is_current(situation.home))
+    finally:
+        situation.home.close()  # no process of a run is to hold what it does not need
 
 
 def _exec_in_place(command: handover.Command) -> NoReturn:
@@ -180,7 +199,7 @@ def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -
 
     if recorded.is_first:  # nothing is sent before the notice
         return None
-    if not schedule.is_due(recorded.home) or not spool.any_waiting(recorded.home):
+    if not schedule.is_due(recorded.home) or not spool.may_be_waiting(recorded.home):
         return None
     from launcher.delivery import sender
 

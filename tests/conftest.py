@@ -37,9 +37,11 @@ def no_process_of_ours_is_left_when_the_tests_are_over(tmp_path_factory: pytest.
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Iterator[Home]:
     """A HOME that nobody has used; its environment reaches no server unless a test says so."""
-    return Home(tmp_path / "home")
+    home = Home(tmp_path / "home")
+    yield home
+    home.layout.close()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from launcher import fallback, real, run
 from launcher.consent import config, decision, notice
-from launcher.home import files
+from launcher.home.layout import NOTICE
 from launcher.relay import handover
 from tests.support.homes import Home
 from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
@@ -39,7 +39,7 @@ def on_path(home: Home, tmp_path: Path) -> Path:
     program.chmod(0o755)
     home.env["PATH"] = f"{program.parent}:{home.env['PATH']}"
     home.use()
-    files.create(home.layout.notice, notice.VERSION)
+    home.layout.telemetry.create(NOTICE, notice.VERSION)
     return program
 
 

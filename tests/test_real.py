@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,53 @@ def test_the_variable_comes_before_config_and_that_before_path(
     assert ran(launcher.exec()) == str(second)
     home.config.write_text("")
     assert ran(launcher.exec()) == str(third)
+
+
+def others_write_the_file(home: Home) -> None:
+    home.config.chmod(0o666)
+
+
+def others_own_the_file(home: Home) -> None:
+    os.chown(home.config, 1234, 1234)
+
+
+def others_own_the_directory(home: Home) -> None:
+    os.chown(home.workstation, 1234, 1234)
+
+
+def others_write_to_home(home: Home) -> None:
+    home.path.chmod(0o777)
+
+
+def others_have_made_the_link(home: Home) -> None:
+    home.config.rename(home.path / "elsewhere.toml")
+    home.config.symlink_to(home.path / "elsewhere.toml")
+    os.chown(home.config, 1234, 1234, follow_symlinks=False)
+    home.workstation.chmod(0o1777)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who takes programs from nobody")
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        others_write_the_file,
+        others_own_the_file,
+        others_own_the_directory,
+        others_write_to_home,
+        others_have_made_the_link,
+    ],
+    ids=lambda spoil: spoil.__name__.replace("_", " "),
+)
+def test_root_takes_no_chef_run_from_what_others_can_write(
+    tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, spoil: Callable[[Home], None]
+) -> None:
+    """`doctor` says so."""
+    named, usual = program(tmp_path / "named"), program(on_path / "chef-run")
+    home.use(f'[launcher]\nchef_run = "{named}"\n')
+    assert ran(launcher.exec()) == str(named)
+    spoil(home)
+    assert ran(launcher.exec()) == str(usual)
+    assert b"others than root can change that file" in b" ".join(launcher.run("doctor").stdout.split())
 
 
 def test_a_config_that_names_chef_run_is_obeyed_when_off_too(

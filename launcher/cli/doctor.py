@@ -18,12 +18,13 @@ import typer
 
 from launcher import PACKAGE, dependencies, fallback, real
 from launcher.cli.output import console, count, facts, print_json
+from launcher.cli.status import lost_rows
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation
 from launcher.delivery import endpoint, proxy, trust
 from launcher.delivery.endpoint import Endpoint
-from launcher.home import files, spool
-from launcher.home.layout import Home
+from launcher.home import files, losses, spool
+from launcher.home.layout import LOST, Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
@@ -33,7 +34,7 @@ PARTS = (
     *("run", "relay.windows" if sys.platform == "win32" else "relay.posix"),
     *(() if sys.platform == "win32" else ("relay.second_terminal", "relay.serving")),
     *("consent.config_option", "consent.notice", "reading.output", "record.recording"),
-    *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool"),
+    *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool", "home.losses"),
 )
 # To import urllib3 opens a socket, to see whether there is IPv6: these are looked at only.
 LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib3")
@@ -110,7 +111,7 @@ def _in_front(situation: Situation) -> Finding:
 def _mentions_us(path: str) -> bool:
     """Whether a shell's start-up file has an alias, or has us make one. (fish: `… shell-init fish | source`.)"""
     try:
-        text = files.read(path, config.MAX_CONFIG_SIZE, follow=True).decode("utf-8", "replace")
+        text = files.read(path, config.MAX_CONFIG_SIZE).decode("utf-8", "replace")
     except OSError:
         return False
     lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]
@@ -229,9 +230,20 @@ def _folder(situation: Situation) -> Iterator[Finding]:
     if home is None or situation.home_problem:
         yield Finding("folder", PROBLEM, f"{situation.home_problem}: nothing is recorded there")
         return
-    yield from list(_ownership(home)) or [
-        Finding("folder", OK, home.directory if os.path.exists(home.directory) else f"{home.directory}: not made yet")
+    path = home.workstation.path
+    yield from [*_ownership(home), *_losses(home)] or [
+        Finding("folder", OK, path if home.workstation.exists() else f"{path}: not made yet")
     ]
+
+
+def _losses(home: Home) -> Iterator[Finding]:
+    """What keeps runs from being recorded, and how many it has kept."""
+    obstacle = losses.obstacle(home)
+    if obstacle:
+        yield Finding("folder", PROBLEM, f"{obstacle}: nothing can be recorded until there is room")
+    for what, says in lost_rows(losses.by_reason(home)):
+        path = os.path.join(home.telemetry.path, LOST)
+        yield Finding(what, NOTE, f"{says}; once that is mended, remove {path}")
 
 
 if sys.platform != "win32":
@@ -239,18 +251,23 @@ if sys.platform != "win32":
     def _ownership(home: Home) -> Iterator[Finding]:
         """Files that belong to another user, and directories that others may write to."""
         foreign: list[str] = []
-        for directory in (home.directory, home.telemetry, home.rejected):
-            try:
-                paths = [directory, *sorted(os.path.join(directory, name) for name in os.listdir(directory))]
-            except OSError:
+        for directory in (home.workstation, home.telemetry, home.rejected):
+            if not directory.exists():
                 continue
-            foreign += [path for path in paths if os.lstat(path).st_uid != os.geteuid()]
-            if os.lstat(directory).st_mode & 0o022:
-                yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {directory}")
+            names = [".", *sorted(directory.names())]
+            foreign += [os.path.join(directory.path, name) for name in names if _is_foreign(directory, name)]
+            if directory.status(".").st_mode & 0o022:
+                yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {directory.path}")
         if foreign:
-            remedy = f"sudo chown -R {os.geteuid()} {home.directory}"
+            remedy = f"sudo chown -R {os.geteuid()} {home.workstation.path}"
             message = f"{foreign[0]}, say, belongs to another user (after sudo?): {remedy}"
             yield Finding("folder", PROBLEM, message)
+
+    def _is_foreign(directory: files.Directory, name: str) -> bool:
+        try:
+            return directory.status(name).st_uid != os.geteuid()
+        except OSError:
+            return False  # removed meanwhile
 
 else:
 

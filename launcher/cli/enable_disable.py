@@ -10,22 +10,21 @@ from launcher.cli.output import console, count, errors, plain, say_what_is_skipp
 from launcher.consent import switch
 from launcher.consent.situation import Situation
 from launcher.home import spool
-from launcher.home.layout import Home
+from launcher.home.layout import RECEIPTS, Home
 
 
 def disable() -> None:
     """Disable telemetry for good, in config.toml. What waits is dropped unsent."""
     home, is_new = _set(enabled=False)
-    dropped = spool.discard_all(home)
-    left = spool.oldest_first(home)
+    dropped, left = spool.discard_all(home)
     console.print(f"Telemetry is disabled in {plain(home.config)}.")
     if is_new:
         say_what_is_skipped(home)
     if left:
-        errors.print(f"chef-run-launcher: not dropped: {plain(left[0][1])} cannot be removed; see `doctor`")
+        errors.print(f"chef-run-launcher: not dropped: {plain(left[0])} cannot be removed; see `doctor`")
         raise typer.Exit(1)
     console.print(f"{count(dropped, 'waiting session')} dropped unsent." if dropped else "No session was waiting.")
-    if spool.rejected(home) or os.path.exists(home.receipts):
+    if spool.rejected(home) or home.telemetry.has(RECEIPTS):
         console.print("`purge` deletes what was rejected, and the receipts of what was sent, too.")
 
 
@@ -47,7 +46,7 @@ def _set(enabled: bool) -> tuple[Home, bool]:
     if home is None or problem:
         errors.print(f"chef-run-launcher: nothing was changed: {plain(problem or 'there is no HOME')}")
         raise typer.Exit(1)
-    was_there = os.path.lexists(home.directory)
+    was_there = home.workstation.exists()
     try:
         switch.set_enabled(home, enabled)
     except switch.Unchangeable as error:
@@ -56,4 +55,4 @@ def _set(enabled: bool) -> tuple[Home, bool]:
     except OSError as error:
         errors.print(f"chef-run-launcher: {plain(home.config)} cannot be changed ({error.strerror})")
         raise typer.Exit(1) from None
-    return home, not was_there and os.path.lexists(home.directory)
+    return home, not was_there and home.workstation.exists()

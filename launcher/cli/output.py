@@ -50,7 +50,8 @@ def plain(text: str) -> str:
 def say_what_is_skipped(home: Home) -> None:
     """To be said where we have made ~/.chef-workstation ourselves."""
     console.print(
-        f"That made {plain(home.directory)}. chef-run sets itself up where it is missing, and will not do so any more."
+        f"That made {plain(home.workstation.path)}. chef-run sets itself up where it is missing, "
+        "and will not do so any more."
     )
 
 

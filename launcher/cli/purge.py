@@ -28,16 +28,17 @@ def purge(
         raise typer.Exit(1)
     if not yes:
         _ask(_what(home, reset_id))
-    waiting, rejected = spool.discard_all(home), spool.discard_rejected(home)
-    receipts.discard(home)
+    waiting, left = spool.discard_all(home)
+    rejected, rejected_left = spool.discard_rejected(home)
+    receipts_left = receipts.discard(home)
     console.print(f"Deleted {count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}, all receipts.")
     if reset_id:
-        was_there = os.path.lexists(home.directory)
+        was_there = home.workstation.exists()
         hosts_key.forget(home)
         console.print(f"The installation id is now {installation_id.reset(home)}.")
         if not was_there:
             say_what_is_skipped(home)
-    left = spool.remaining(home) + ([home.receipts] if os.path.lexists(home.receipts) else [])
+    left += rejected_left + receipts_left
     if left:
         errors.print(f"chef-run-launcher: not deleted: {plain(left[0])} cannot be removed; see `doctor`")
         raise typer.Exit(1)

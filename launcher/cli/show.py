@@ -57,9 +57,9 @@ def show(
 def waiting(home: Home, beginning: str = "") -> list[Stored]:
     """The waiting sessions whose id begins so, oldest first; files that hold none are skipped."""
     sessions = []
-    for stored, path in spool.oldest_first(home):
+    for stored, name in spool.oldest_first(home):
         try:
-            record = session.read(path)
+            record = session.read(home.telemetry, name)
         except (OSError, session.InvalidSession):
             continue
         if record["id"].startswith(beginning.lower()):
@@ -127,7 +127,7 @@ def _list(home: Home, sessions: list[Stored]) -> None:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)
     console.print(
-        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry)}.\n"
+        f"\n{count(len(sessions), 'session')} in {plain(home.telemetry.path)}.\n"
         "`show ID` explains one. You may remove any of the files."
     )
 

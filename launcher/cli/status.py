@@ -1,7 +1,6 @@
 """`status`: whether runs are recorded, why, and what has become of the records."""
 
 import os
-import shutil
 import sys
 from typing import Annotated, Any, Optional
 
@@ -13,7 +12,7 @@ from launcher.consent import notice
 from launcher.consent.decision import Decision
 from launcher.consent.situation import Situation
 from launcher.delivery import endpoint, receipts, schedule
-from launcher.home import lock, spool
+from launcher.home import lock, losses, spool
 from launcher.home.layout import Home
 from launcher.quiet import in_background
 from launcher.record import installation_id, session
@@ -72,36 +71,30 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         return {"folder": None}
     waiting = spool.oldest_first(home)
     failure = schedule.last_failure(home)
+    obstacle = losses.obstacle(home)
     return {
-        "folder": home.telemetry,
-        "disk_full": _is_full(home),
+        "folder": home.telemetry.path,
+        "disk_full": bool(obstacle and "disk" in obstacle),
+        "obstacle": obstacle,
         "installation_id": installation_id.read(home),
         "notice_shown": notice.is_current(home),
         "waiting": len(waiting),
-        "unreadable": sum(_is_unreadable(path) for _, path in waiting),
+        "unreadable": sum(_is_unreadable(home, name) for _, name in waiting),
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
+        "lost": losses.by_reason(home),
         "rejected": len(spool.rejected(home)),
         "last_rejection": spool.last_rejection(home),
-        "sending": in_background(lock.is_held, home.lock)(LOCK_SECONDS),
+        "sending": in_background(lock.is_held, home)(LOCK_SECONDS),
         "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
 
 
-def _is_full(home: Home) -> bool:
-    """Whether the disk has no room for a session."""
-    nearest = next((path for path in (home.telemetry, home.directory) if os.path.isdir(path)), home.path)
+def _is_unreadable(home: Home, name: str) -> bool:
     try:
-        return shutil.disk_usage(nearest).free < spool.MAX_SESSION_SIZE
-    except OSError:
-        return False
-
-
-def _is_unreadable(path: str) -> bool:
-    try:
-        session.read(path)
+        session.read(home.telemetry, name)
     except (OSError, session.InvalidSession):
         return True
     return False
@@ -138,6 +131,12 @@ def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return rows
 
 
+def lost_rows(lost: dict[str, int]) -> list[tuple[str, str]]:
+    """The runs that were not recorded, if there were any, with the reasons."""
+    reasons = ", ".join(f"{reason} ({number})" for reason, number in lost.items())
+    return [("not recorded", f"{count(sum(lost.values()), 'run')}: {reasons}")] if lost else []
+
+
 def _hosts(hosts: dict[str, Any]) -> str:
     meaning = {
         "sha256": "the SHA-256 sum of each name is recorded",
@@ -151,7 +150,8 @@ def _hosts(hosts: dict[str, Any]) -> str:
 def _folder(report: dict[str, Any]) -> str:
     if not report["folder"]:
         return "none"
-    return f"{report['folder']}{', on a full disk: nothing can be recorded' if report['disk_full'] else ''}"
+    obstacle = f", but {report['obstacle']}: nothing can be recorded" if report["obstacle"] else ""
+    return f"{report['folder']}{obstacle}"
 
 
 def _endpoint(destination: dict[str, Any]) -> str:
@@ -171,6 +171,7 @@ def _stored_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("notice", "shown" if report["notice_shown"] else "not shown yet: nothing is sent before it is"),
         ("waiting", waiting),
         ("rejected, dropped", f"{report['rejected']}, {report['dropped']}"),
+        *lost_rows(report["lost"]),
     ]
     if report["last_rejection"]:
         rows.append(("last rejected", f"{report['last_rejection']}; `flush --rejected` sends them again"))

@@ -4,14 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
 from launcher.cli import watched
 from launcher.cli.output import console, errors, plain, print_json
 from launcher.cli.status import chef_run
-from launcher.consent.decision import DRY_RUN, OPT_OUT
+from launcher.consent.decision import DRY_RUN, OPT_OUT, Decision
 from launcher.consent.situation import Situation
 
 TIMEOUT = 30  # seconds until a run must have become chef-run
@@ -22,14 +22,18 @@ def verify_off(
 ) -> None:
     """Watch a run with telemetry off: that it opens no socket, writes no file and starts no process of ours.
 
+    It is off by what turns it off here, or else by the environment.
+
     It is watched by Python's own audit hooks (PEP 578), and chef-run itself is not run. Exits with 0 only if there was
     nothing to be seen. What Python does not audit, such as making a FIFO, strace shows from outside.
     """
-    wanted = chef_run(Situation(os.environ))
+    situation = Situation(os.environ)
+    wanted = chef_run(situation)
     if wanted["path"] is None:
         errors.print(f"chef-run-launcher: nothing was verified: {plain(wanted['problem'] or '')}")
         raise typer.Exit(1)
-    seen = _watch()
+    off_by = _off_by(situation.decision)
+    seen = _watch({} if off_by else {OPT_OUT: ""})
     became = [subject for what, subject in seen if what == watched.BECAME]
     offences = [(what, subject) for what, subject in seen if what != watched.BECAME]
     passed = became == [wanted["path"]] and not offences
@@ -37,13 +41,15 @@ def verify_off(
         print_json(
             {
                 "passed": passed,
+                "off_by": off_by or f"{OPT_OUT}: set",
                 "became": became[0] if became else None,
                 "offences": [{"what": what, "subject": subject} for what, subject in offences],
             }
         )
     else:
         console.print("[green]PASS[/]" if passed else "[red]FAIL[/]")
-        console.print(f"With {OPT_OUT} set, the launcher")
+        way = f"telemetry off ({plain(off_by)})" if off_by else f"{OPT_OUT} set"
+        console.print(f"With {way}, the launcher", soft_wrap=True)
         for what, subject in offences:
             console.print(f"  {plain(what)} {plain(subject)}", soft_wrap=True)
         if passed:
@@ -53,9 +59,15 @@ def verify_off(
         raise typer.Exit(1)
 
 
-def _watch() -> list[tuple[str, str]]:
-    """What a watched run has reported: each event, and its subject."""
-    variables = {**os.environ, OPT_OUT: ""}
+def _off_by(decision: Decision) -> Optional[str]:
+    """What turns off any run here; None if nothing does, or what was stored would be dropped, which is to be seen."""
+    reason = None if decision.drops_stored else decision.reason
+    return f"{reason.name}: {reason.message}" if reason else None
+
+
+def _watch(more: dict[str, str]) -> list[tuple[str, str]]:
+    """What a run with these variables too has reported while it was watched: each event, and its subject."""
+    variables = {**os.environ, **more}
     variables.pop(DRY_RUN, None)
     try:
         done = subprocess.run(

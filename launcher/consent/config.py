@@ -76,7 +76,7 @@ class Profile:
 def load(path: str) -> Config:
     """Read one configuration file. Never raises: what is wrong with the file is its `problem`."""
     try:
-        content = files.read(path, MAX_CONFIG_SIZE, follow=True)
+        content = files.read(path, MAX_CONFIG_SIZE)
         return Config(path, toml.parse(content), source=content.decode())
     except (FileNotFoundError, NotADirectoryError):
         return Config(path, exists=False)
@@ -106,4 +106,4 @@ def load_policy() -> Config:
 
 def load_profile() -> Profile:
     """The distribution profile. It is part of the program: raises if it is broken."""
-    return Profile(toml.parse(files.read(PROFILE, MAX_CONFIG_SIZE, follow=True)))
+    return Profile(toml.parse(files.read(PROFILE, MAX_CONFIG_SIZE)))

@@ -67,6 +67,7 @@ class Decision:
 def decide(
     variables: Mapping[str, str],
     *,
+    opt_out_file: str | None,
     home_problem: str | None,
     config: Config | None,
     named_configs: Sequence[Config],
@@ -75,10 +76,11 @@ def decide(
 ) -> Decision:
     """Decide from the environment, the HOME, the configuration files and the distribution.
 
-    `config` is the default config.toml (None without a HOME), `named_configs` the files that the command line names,
-    whether or not chef-run would load them.
+    `opt_out_file` is the path of one of Chef's own that is there (None without any), `config` the default config.toml
+    (None without a HOME), `named_configs` the files that the command line names, whether or not chef-run would load
+    them.
     """
-    this_run = [*_environment(variables), _home(home_problem)]
+    this_run = [*_environment(variables), _opt_out_file(opt_out_file), _home(home_problem)]
     for_good = [_policy(policy)] + ([_config(config)] if config else [])
     others = [_config(named) for named in named_configs] + [_endpoint(has_endpoint)]
     configs = ([config] if config else []) + list(named_configs)
@@ -116,6 +118,11 @@ def _do_not_track(variables: Mapping[str, str]) -> Source:
         return _variable(DO_NOT_TRACK, False, "not set")
     off = value.lower() not in ("", "0", "false")
     return _variable(DO_NOT_TRACK, off, "set" if off else "set to a value that means no")
+
+
+def _opt_out_file(path: str | None) -> Source:
+    name, places = "opt-out file", "~/.chef, and .chef in this directory and those above it"
+    return Source(name, path is not None, f"{path} is there" if path else "none", where=path or places)
 
 
 def _home(problem: str | None) -> Source:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from launcher.home import files
+from launcher.home.layout import NOTICE
 from launcher.quiet import in_background
 
 TYPE_CHECKING = False
@@ -19,7 +17,7 @@ VERSION = b"1\n"  # of what is recorded; with a new version the notice is shown 
 def is_current(home: Home) -> bool:
     """Whether the notice of what is recorded now has been shown."""
     try:
-        return files.read(home.notice, limit=64) == VERSION
+        return home.telemetry.read(NOTICE, limit=64) == VERSION
     except OSError:
         return False
 
@@ -30,7 +28,7 @@ def claim(home: Home) -> bool:
     If it cannot be noted, no process shows the notice, and nothing is sent.
     """
     try:
-        if files.create_once(home.notice, VERSION, durable=False):
+        if home.telemetry.create_once(NOTICE, VERSION, durable=False):
             return True
         return not is_current(home) and _replace(home)
     except OSError:
@@ -42,15 +40,15 @@ def _replace(home: Home) -> bool:
     from launcher.home import lock
 
     # A run waits for this: a lock that does not answer leaves the notice to a later one.
-    lock_fd = in_background(lock.take, home.lock)(LOCK_SECONDS)
+    lock_fd = in_background(lock.take, home)(LOCK_SECONDS)
     if lock_fd is None:
         return False
     try:
         if is_current(home):
             return False
-        files.replace(home.notice, VERSION)
+        home.telemetry.replace(NOTICE, VERSION)
     finally:
-        os.close(lock_fd)
+        lock.release(home, lock_fd)
     return True
 
 

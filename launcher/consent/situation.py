@@ -29,6 +29,9 @@ else:
             return value
 
 
+OPT_OUT_FILE = os.path.join(".chef", "telemetry_opt_out")
+
+
 class Situation:
     """The facts of one run, and the decision that they lead to."""
 
@@ -48,9 +51,29 @@ class Situation:
     @once
     def home_problem(self) -> str | None:
         """Why nothing can or may be kept in this HOME."""
-        from launcher.home import layout
+        if self.home is None:
+            return "HOME is not an absolute path" if self._path else "HOME is not set"
+        return self.home.problem()
 
-        return layout.problem(self._path)
+    @once
+    def opt_out_file(self) -> str | None:
+        """One of Chef's own opt-out files: in HOME, or in the working directory or any above it. None if there is none.
+
+        chef-telemetry looks for them in the same places.
+        """
+        directory = self._path
+        if directory and _has_opt_out(directory):
+            return os.path.join(directory, OPT_OUT_FILE)
+        try:
+            directory = os.getcwd()
+        except OSError:
+            return None  # it has been removed
+        while not _has_opt_out(directory):
+            above = os.path.dirname(directory)
+            if above == directory:
+                return None
+            directory = above
+        return os.path.join(directory, OPT_OUT_FILE)
 
     @once
     def config(self) -> Config | None:
@@ -80,6 +103,7 @@ class Situation:
 
         return decision.decide(
             self.variables,
+            opt_out_file=self.opt_out_file,
             home_problem=self.home_problem,
             config=self.config,
             named_configs=self._named_configs(),
@@ -113,6 +137,10 @@ class Situation:
         now = Situation(self.variables, self.arguments)
         now.profile, now.home, now.home_problem = self.profile, self.home, self.home_problem
         return now
+
+
+def _has_opt_out(directory: str) -> bool:
+    return os.path.lexists(os.path.join(directory, OPT_OUT_FILE))
 
 
 def _home_folder(variables: Mapping[str, str]) -> str:

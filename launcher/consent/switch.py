@@ -27,43 +27,70 @@ def set_enabled(home: Home, enabled: bool) -> bool:
     """Set [telemetry] enabled; False if the file did not have to be changed.
 
     Both spellings, `enabled` and `enable`, are set if they are there. The file is replaced as a whole, and keeps its
-    mode and owner; if it is a symlink, the file that it leads to is. Raises Unchangeable, OSError.
+    mode and owner; if it is a symlink that nobody else can have made, the file that it leads to is. Raises
+    Unchangeable, OSError.
     """
-    path = os.path.realpath(home.config)
-    while True:
-        before = _status(path)
-        try:
-            old = files.read(path, config.MAX_CONFIG_SIZE) if before else b""
-        except (files.NotARegularFile, files.TooLarge) as error:
-            raise Unchangeable(error.strerror) from None
-        new = _with_enabled(old, enabled)
-        if new == old:
-            return False
-        if _replace(home, path, before, new):
-            return True
-
-
-def _replace(home: Home, path: str, before: os.stat_result | None, new: bytes) -> bool:
-    """Replace the file by the new content; False if another program has written it meanwhile."""
-    files.make_directory(home.directory)
-    temporary = files.temporary_name(path)
-    # On disk, so that what is off stays off after a power cut; and before the check, since that may take its time.
-    files.create(temporary, new, durable=True)
+    directory, name = _place(home)
     try:
-        if before:
-            os.chmod(temporary, stat.S_IMODE(before.st_mode))
-            _set_owner(temporary, before)
-        if _version(_status(path)) != _version(before):
+        while True:
+            before: os.stat_result | None = None
+            old = b""
+            try:
+                old, before = directory.read_with_status(name, config.MAX_CONFIG_SIZE)
+            except FileNotFoundError:
+                pass
+            except (files.NotARegularFile, files.TooLarge) as error:
+                raise Unchangeable(error.strerror) from None
+            new = _with_enabled(old, enabled)
+            if new == old:
+                return False
+            if directory is home.workstation:
+                directory.make()
+            if _replace(directory, name, before, new):
+                return True
+    finally:
+        if directory is not home.workstation:
+            directory.close()
+
+
+def _place(home: Home) -> tuple[files.Directory, str]:
+    """The directory that config.toml lies in, and its name there. Raises Unchangeable, OSError."""
+    own, name = home.workstation, os.path.basename(home.config)
+    try:
+        if not stat.S_ISLNK(own.status(name).st_mode):
+            return own, name
+    except FileNotFoundError:
+        return own, name
+    if files.others_can_write(own.status(".")):
+        raise Unchangeable(f"it is a symlink, and others can write to {own.path}")
+    path, name = os.path.split(os.path.realpath(home.config))
+    return files.Directory(path), name
+
+
+def _replace(directory: files.Directory, name: str, before: os.stat_result | None, new: bytes) -> bool:
+    """Replace the file by the new content; False if another program has written it meanwhile."""
+    temporary = files.temporary_name(name)
+    descriptor = directory.open_new(temporary)
+    try:
+        try:
+            files.write_all(descriptor, new)
+            if before:
+                _be_like(descriptor, before)
+            # On disk, so that what is off stays off after a power cut; before the check, since that may take its time.
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if _version(_status(directory, name)) != _version(before):
             return False
-        os.replace(temporary, path)
+        directory.rename(temporary, name)
         return True
     finally:
-        files.remove(temporary)
+        directory.remove(temporary)
 
 
-def _status(path: str) -> os.stat_result | None:
+def _status(directory: files.Directory, name: str) -> os.stat_result | None:
     try:
-        return os.stat(path)
+        return directory.status(name)
     except FileNotFoundError:
         return None
 
@@ -74,17 +101,21 @@ def _version(status: os.stat_result | None) -> tuple[int, ...] | None:
 
 if sys.platform == "win32":
 
-    def _set_owner(path: str, like: os.stat_result) -> None:
+    def _be_like(descriptor: int, other: os.stat_result) -> None:
         """Does nothing: a file belongs to whoever creates it."""
 
 else:
 
-    def _set_owner(path: str, like: os.stat_result) -> None:
-        """Give the file the owner and group of another. Raises Unchangeable."""
+    def _be_like(descriptor: int, other: os.stat_result) -> None:
+        """Give the file the owner, group and mode of another. Raises Unchangeable."""
+        status = os.fstat(descriptor)
         try:
-            os.chown(path, like.st_uid, like.st_gid)
+            if (status.st_uid, status.st_gid) != (other.st_uid, other.st_gid):
+                os.fchown(descriptor, other.st_uid, other.st_gid)
         except PermissionError:
             raise Unchangeable("it belongs to another user") from None
+        if stat.S_IMODE(other.st_mode) != stat.S_IMODE(status.st_mode):
+            os.fchmod(descriptor, stat.S_IMODE(other.st_mode))
 
 
 def _with_enabled(old: bytes, enabled: bool) -> bytes:

@@ -6,7 +6,6 @@ The detached sender calls `deliver`, `chef-run-launcher flush` calls `flush`; th
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -58,14 +57,14 @@ def flush(variables: Mapping[str, str], on_result: Listener, *, rejected: bool =
     home = route.home
     if not spool.any_waiting(home) and not (rejected and spool.rejected(home)):
         return Delivery()
-    lock_fd = lock.take(home.lock)
+    lock_fd = lock.take(home)
     if lock_fd is None:
         return Delivery(problem="another sender is at work")
     try:
         schedule.begin(home)
         return _deliver(route, lock_fd, rejected=rejected, on_result=on_result)
     finally:
-        os.close(lock_fd)
+        lock.release(home, lock_fd)
 
 
 def deliver(variables: Mapping[str, str], lock_fd: int, *, stored_before: float, until: float) -> None:
@@ -116,15 +115,15 @@ def _deliver(
 
 
 def _stored_before(moment: float, home: Home) -> list[str]:
-    """The waiting sessions that were stored before that moment, oldest first."""
+    """The files of the waiting sessions that were stored before that moment, oldest first."""
     waiting = spool.oldest_first(home)
     # A time in the future is not that of a run that is still going: the clock has been set back.
     now = time.time()
-    return [path for stored, path in waiting if stored < moment or stored > now]
+    return [name for stored, name in waiting if stored < moment or stored > now]
 
 
 class _Waiting(NamedTuple):
-    path: str
+    name: str  # of its file
     record: Session
 
 
@@ -143,29 +142,29 @@ class _Attempt:
     arrived: list[str] = field(default_factory=list)  # the files of sessions that have, and are still there
     settled: float = -math.inf  # when the last of their receipts were on disk, by the monotonic clock
 
-    def send_all(self, paths: Iterable[str]) -> None:
+    def send_all(self, names: Iterable[str]) -> None:
         """Send the sessions in these files.
 
         Raises OSError as soon as a receipt cannot be written, or a session that has arrived cannot be removed.
         """
         try:
-            for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
+            for batch in encode.batches(self._read(names), self.route.endpoint.format, lambda waiting: waiting.record):
                 self._send(batch)
         finally:
             self._settle()
         if self.is_stuck:
             raise Stopped("what is to be put aside in rejected/ cannot be")
 
-    def _read(self, paths: Iterable[str]) -> Iterator[_Waiting]:
+    def _read(self, names: Iterable[str]) -> Iterator[_Waiting]:
         """The sessions in these files, each read when it is about to be sent."""
         key = hosts_key.read(self.route.home)
-        for path in paths:
+        for name in names:
             try:
-                yield _Waiting(path, as_sent(session.read(path), self.route.hosts, key))
+                yield _Waiting(name, as_sent(session.read(self.route.home.telemetry, name), self.route.hosts, key))
             except session.InvalidSession as error:
-                self._put_aside(path, f"what its file holds is no session: {error}")
+                self._put_aside(name, f"what its file holds is no session: {error}")
             except (files.NotARegularFile, files.TooLarge) as error:
-                self._put_aside(path, f"its file is {error.strerror}")
+                self._put_aside(name, f"its file is {error.strerror}")
             except OSError:
                 continue  # removed by hand meanwhile (P10), or not readable
 
@@ -185,7 +184,7 @@ class _Attempt:
             self._acknowledge(batch, request, outcome, day)
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
-                self._put_aside(waiting.path, outcome.message)
+                self._put_aside(waiting.name, outcome.message)
         for waiting in batch:
             self.on_result(waiting.record["id"], outcome)
         if outcome.result is Result.LATER:
@@ -198,7 +197,7 @@ class _Attempt:
             raise Stopped("telemetry was turned off")
         if decision.hosts.level != self.route.hosts:
             raise Stopped("what is recorded of hosts was changed: a later run goes on")
-        if not lock.is_current(self.lock_fd, self.route.home.lock):
+        if not lock.is_current(self.route.home, self.lock_fd):
             raise Stopped("its lock was removed")
         seconds = min(transport.REQUEST_DEADLINE, self.until - time.monotonic())
         if seconds < MIN_REQUEST_TIME:
@@ -212,7 +211,7 @@ class _Attempt:
 
     def _acknowledge(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
         """Write the receipts of a batch that has arrived. Raises OSError."""
-        self.arrived += [waiting.path for waiting in batch]
+        self.arrived += [waiting.name for waiting in batch]
         ids = [waiting.record["id"] for waiting in batch]
         url, status = self.route.endpoint.url, outcome.status
         receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
@@ -232,13 +231,13 @@ class _Attempt:
             # files are removed even if the receipts cannot be written: the sessions have arrived.
             receipts.settle(self.route.home)
         finally:
-            spool.remove(arrived)
+            spool.remove(self.route.home, arrived)
         self.sent += len(arrived)
         self.settled = time.monotonic()
 
-    def _put_aside(self, path: str, reason: str) -> None:
+    def _put_aside(self, name: str, reason: str) -> None:
         try:
-            spool.reject(self.route.home, path, reason)
+            spool.reject(self.route.home, name, reason)
             self.rejected += 1
         except OSError:
             self.is_stuck = True  # it stays where it is, and the others are sent all the same

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from launcher.home import files
-from launcher.home.layout import Home
+from launcher.home.layout import RECEIPTS, Home
 
 MAX_RECEIPTS_SIZE = 256 * 1024  # bytes; beyond that, the older half is removed
 RESERVED_SIZE = 4096  # bytes that must be free on disk before anything is sent: a dozen receipts
@@ -17,11 +17,26 @@ RESERVED_SIZE = 4096  # bytes that must be free on disk before anything is sent:
 
 def make_ready(home: Home) -> None:
     """Make sure that receipts can be written. Raises OSError: nothing may be sent without leaving a receipt."""
-    files.append(home.receipts, b"\n" * RESERVED_SIZE)
-    size = os.lstat(home.receipts).st_size - RESERVED_SIZE
-    os.truncate(home.receipts, size)
+    size = _reserve(home)
     if size > MAX_RECEIPTS_SIZE:
-        files.replace(home.receipts, files.read_last_lines(home.receipts, MAX_RECEIPTS_SIZE // 2))
+        try:
+            home.telemetry.replace(RECEIPTS, home.telemetry.read_last_lines(RECEIPTS, MAX_RECEIPTS_SIZE // 2))
+        except FileNotFoundError:
+            pass  # somebody has removed them meanwhile
+
+
+def _reserve(home: Home) -> int:
+    """Make sure that there is room for more of them. Returns their size."""
+    descriptor = home.telemetry.open_ours(RECEIPTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        size = os.fstat(descriptor).st_size
+        try:
+            files.write_all(descriptor, b"\n" * RESERVED_SIZE)
+        finally:
+            os.ftruncate(descriptor, size)
+    finally:
+        os.close(descriptor)
+    return size
 
 
 def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status: int | None, body: bytes) -> None:
@@ -31,23 +46,30 @@ def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status:
     """
     sent = {"endpoint": endpoint, "status": status, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     lines = [json.dumps({"day": day, "session": session, **sent}) + "\n" for session in sessions]
-    files.append(home.receipts, "".join(lines).encode())
+    home.telemetry.append(RECEIPTS, "".join(lines).encode())
 
 
 def settle(home: Home) -> None:
     """Wait until all receipts are on disk. Raises OSError."""
-    files.append(home.receipts, b"", durable=True)
+    home.telemetry.append(RECEIPTS, b"", durable=True)
 
 
-def discard(home: Home) -> None:
-    """Remove all receipts."""
-    files.remove(home.receipts)
+def discard(home: Home) -> list[str]:
+    """Remove all receipts. The path of the file, if it cannot be removed."""
+    if home.telemetry.remove(RECEIPTS) or not home.telemetry.has(RECEIPTS):
+        return []
+    return [path(home)]
+
+
+def path(home: Home) -> str:
+    """The path of the file, for people."""
+    return os.path.join(home.telemetry.path, RECEIPTS)
 
 
 def read(home: Home) -> list[dict[str, Any]]:
     """The receipts, oldest first. Lines that are not receipts are skipped."""
     try:
-        lines = files.read_last_lines(home.receipts, 2 * MAX_RECEIPTS_SIZE).splitlines()
+        lines = home.telemetry.read_last_lines(RECEIPTS, 2 * MAX_RECEIPTS_SIZE).splitlines()
     except OSError:
         return []
     receipts = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from launcher.home import files
+from launcher.home.layout import NEXT_ATTEMPT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def is_due(home: Home) -> bool:
     A time that is further away than any delay can be is ignored: the clock has been set back since.
     """
     try:
-        not_before = os.lstat(home.next_attempt).st_mtime
+        not_before = home.telemetry.status(NEXT_ATTEMPT).st_mtime
     except OSError:
         return True
     return not 0 < not_before - time.time() <= MAX_DELAY
@@ -46,8 +46,8 @@ def is_due(home: Home) -> bool:
 def last_failure(home: Home) -> Failure | None:
     """The last attempt; None if it did not fail."""
     try:
-        attempts, _, message = files.read(home.next_attempt, limit=4096).decode().strip().partition(" ")
-        return Failure(int(attempts), message, os.lstat(home.next_attempt).st_mtime)
+        attempts, _, message = home.telemetry.read(NEXT_ATTEMPT, limit=4096).decode().strip().partition(" ")
+        return Failure(int(attempts), message, home.telemetry.status(NEXT_ATTEMPT).st_mtime)
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
@@ -75,12 +75,12 @@ def fail(home: Home, message: str, *, retry_after: float = 0, progress: bool = F
 
 def clear(home: Home) -> None:
     """End an attempt that has sent all there was to send."""
-    files.remove(home.next_attempt)
+    home.telemetry.remove(NEXT_ATTEMPT)
 
 
 def _postpone(home: Home, attempts: int, message: str, retry_after: float) -> None:
     delay = delay_after(attempts, _random(), retry_after)
-    files.replace(home.next_attempt, f"{attempts} {message}\n".encode(), modified=time.time() + delay)
+    home.telemetry.replace(NEXT_ATTEMPT, f"{attempts} {message}\n".encode(), modified=time.time() + delay)
 
 
 def delay_after(attempts: int, random: float, retry_after: float = 0) -> float:

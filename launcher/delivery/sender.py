@@ -45,15 +45,17 @@ def main(moment: str) -> None:
     from launcher.consent.situation import Situation
 
     home = Situation(os.environ).home
-    lock_fd = _lock(home) if home else None
-    if lock_fd is None:
+    if home is None or (lock_fd := _lock(home)) is None:
         return
     from launcher import dependencies
 
     dependencies.make_importable("urllib3", "fastjsonschema")
     from launcher.delivery.attempt import deliver
 
-    deliver(os.environ, lock_fd, stored_before=int(moment) / 1e9, until=until)
+    try:
+        deliver(os.environ, lock_fd, stored_before=int(moment) / 1e9, until=until)
+    finally:
+        lock.release(home, lock_fd)
 
 
 def _command(moment: int) -> list[str]:
@@ -67,10 +69,10 @@ if sys.platform == "win32":
     def _start(home: Home, moment: int, signals: SignalState) -> int | None:
         import subprocess
 
-        lock_fd = lock.take(home.lock)
+        lock_fd = lock.take(home)
         if lock_fd is None:
             return None
-        os.close(lock_fd)  # it cannot be inherited here: the sender takes it again
+        lock.release(home, lock_fd)  # it cannot be inherited here: the sender takes it again
         schedule.begin(home)
         flags = (
             subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
@@ -86,7 +88,7 @@ if sys.platform == "win32":
         timer = threading.Timer(LIFETIME, os._exit, args=(1,))
         timer.daemon = True
         timer.start()
-        return lock.take(home.lock)
+        return lock.take(home)
 
 else:
     from launcher.quiet import quietly
@@ -111,10 +113,14 @@ else:
         # Here and not in the launcher: a lock may never answer; and where files may not grow, the kernel sends who
         # writes one a signal, which the launcher would pass on to chef-run.
         _limit_lifetime()
-        lock_fd = lock.take(home.lock)
+        lock_fd = lock.take(home)
         if lock_fd is None:
             return
-        schedule.begin(home)
+        try:
+            schedule.begin(home)
+        except BaseException:
+            lock.release(home, lock_fd)
+            raise
         handover.restore_signals(signals)
         if os.fork():
             os._exit(0)
@@ -148,7 +154,4 @@ else:
 
     def _lock(home: Home) -> int | None:
         """The lock, which was inherited; None if it was not."""
-        try:
-            return _LOCK if lock.is_ours(_LOCK) else None
-        except OSError:
-            return None
+        return _LOCK if lock.is_ours(home, _LOCK) else None

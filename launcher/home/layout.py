@@ -6,49 +6,62 @@ import os
 
 from launcher.home import files
 
+# In the directory itself.
+INSTALLATION_ID = "installation_id"
+# In telemetry/.
+RECEIPTS = "receipts.jsonl"
+LOCK, LEASE = ".lock", ".lease"
+NEXT_ATTEMPT = ".next-attempt"
+NOTICE = ".notice"
+HOSTS_KEY = ".hosts-key"
+LAST_REJECTION = ".last-rejection"
+DROPPED, LOST = ".dropped", ".lost"
+
 
 class Home:
-    """The paths for one value of HOME. Does not look at the disk."""
+    """The directories for one value of HOME, and the path of config.toml, which may be a link to somewhere else."""
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.directory = os.path.join(path, ".chef-workstation")
-        self.config = os.path.join(self.directory, "config.toml")
-        self.installation_id = os.path.join(self.directory, "installation_id")
-        self.logs = os.path.join(self.directory, "logs")
-        self.telemetry = os.path.join(self.directory, "telemetry")
-        self.receipts = os.path.join(self.telemetry, "receipts.jsonl")
-        self.rejected = os.path.join(self.telemetry, "rejected")
-        self.lock = os.path.join(self.telemetry, ".lock")
-        self.next_attempt = os.path.join(self.telemetry, ".next-attempt")
-        self.notice = os.path.join(self.telemetry, ".notice")
-        self.hosts_key = os.path.join(self.telemetry, ".hosts-key")
-        self.last_rejection = os.path.join(self.telemetry, ".last-rejection")
-        self.dropped = os.path.join(self.telemetry, ".dropped")
+        self.itself = files.Directory(path)
+        self.workstation = files.Directory(".chef-workstation", self.itself)
+        self.telemetry = files.Directory("telemetry", self.workstation)
+        self.rejected = files.Directory("rejected", self.telemetry)
+        self.logs = files.Directory("logs", self.workstation)
+        self.config = os.path.join(self.workstation.path, "config.toml")
 
+    def close(self) -> None:
+        """Let go of the directories. What is asked of them from now on is asked of what is there then."""
+        for directory in (self.rejected, self.telemetry, self.logs, self.workstation, self.itself):
+            directory.close()
 
-def problem(path: str | None) -> str | None:
-    """Why nothing can or may be stored under this HOME; None if it can."""
-    if not path:
-        return "HOME is not set"
-    if not os.path.isabs(path):
-        return "HOME is not an absolute path"
-    try:
-        owner = os.stat(path).st_uid
-    except OSError:
-        return "HOME does not exist"
-    if not os.path.isdir(path):
-        return "HOME is not a folder"
-    # sudo without -H: files that root makes in a user's directory would lock the user out of their own records.
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and owner != 0:
-        return "running as root in the HOME of another user"
-    home = Home(path)
-    nearest = path
-    for directory in (home.directory, home.telemetry):
-        if os.path.lexists(directory):
-            if not files.is_directory(directory):
-                return f"{directory} is not a folder (and a symlink to one is not followed)"
+    def problem(self) -> str | None:
+        """Why nothing can or may be stored here; None if it can."""
+        nearest = None
+        for directory in (self.itself, self.workstation, self.telemetry):
+            try:
+                directory.open()
+            except FileNotFoundError:
+                if nearest is None:
+                    return "HOME does not exist"
+                break  # it will be made
+            except OSError as error:
+                return self._why_not(directory, error)
             nearest = directory
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        return f"{nearest} is not writable"
-    return None
+        if nearest and not nearest.is_writable():
+            return f"{nearest.path} is not writable"
+        return None
+
+    def _why_not(self, directory: files.Directory, error: OSError) -> str:
+        is_home = directory is self.itself
+        # sudo without -H: files that root makes in a user's directory would lock the user out of their own records, and
+        # what is in another user's directory may be exchanged for anything.
+        if isinstance(error, files.OfAnother) and is_home:
+            return "running as root in the HOME of another user: sudo -H gives root its own"
+        if isinstance(error, files.OfAnother):
+            return f"running as root, and {directory.path} belongs to another user: remove it, or chown it to root"
+        if isinstance(error, NotADirectoryError) and is_home:
+            return "HOME is not a folder"
+        if isinstance(error, NotADirectoryError):
+            return f"{directory.path} is not a folder (and a symlink to one is not followed)"
+        return f"{directory.path} cannot be opened ({error.strerror})"

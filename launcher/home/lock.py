@@ -1,22 +1,36 @@
-"""A lock that the operating system releases when its holder ends, so that no crash leaves it behind."""
+"""The sender's lock, which the operating system releases when its holder ends, so that no crash leaves it behind.
+
+Some file systems have no locks. There the lock is a second file, which is made by one process only and removed at the
+end; its holder says again and again that it is at work, by the time of that file, or is taken for gone.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 
-from launcher.home import files
+from launcher.home.layout import LEASE, LOCK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from launcher.home.layout import Home
+
+LEASE_SECONDS = 60  # a sender is ended after 30, and `flush` asks before each request whether its lock is current
 
 
-def take(path: str) -> int | None:
-    """Take the lock at `path` without waiting: a descriptor that holds it until it is closed, None if it is taken.
+def take(home: Home) -> int | None:
+    """Take the lock without waiting: a descriptor that holds it until it is released, None if it is taken.
 
     On POSIX systems a process that inherits the descriptor holds the lock too. Raises OSError.
     """
-    descriptor = files.open_ours(path, os.O_RDWR | os.O_CREAT)
+    descriptor = home.telemetry.open_ours(LOCK, os.O_RDWR | os.O_CREAT)
     try:
-        if is_ours(descriptor):
+        if _lock_without_waiting(descriptor, shared=False):
             return descriptor
+    except OSError:
+        os.close(descriptor)
+        return _take_lease(home)
     except BaseException:
         os.close(descriptor)
         raise
@@ -24,31 +38,76 @@ def take(path: str) -> int | None:
     return None
 
 
-def is_current(descriptor: int, path: str) -> bool:
-    """Whether the lock that the descriptor holds is still the one at `path`: people may remove any of our files."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
-    except OSError:
-        return False
+def release(home: Home, descriptor: int) -> None:
+    """Release the lock that the descriptor holds."""
+    if _is_lease(home, descriptor):
+        home.telemetry.remove(LEASE)
+    os.close(descriptor)
 
 
-def is_held(path: str) -> bool:
-    """Whether any process holds the lock at `path`. Does not create the file."""
+def is_current(home: Home, descriptor: int) -> bool:
+    """Whether the lock that the descriptor holds is still there: people may remove any of our files."""
+    if _is_lease(home, descriptor):
+        _renew(home, descriptor)
+        return True
+    return _is_at(home, LOCK, descriptor)
+
+
+def is_held(home: Home) -> bool:
+    """Whether any process holds the lock. Creates no file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | files.O_NOFOLLOW | files.O_NONBLOCK)
+        descriptor, _ = home.telemetry.open_to_look(LOCK)
     except OSError:
         return False
     try:
         return not _lock_without_waiting(descriptor, shared=True)
     except OSError:
-        return False
+        return _lease_holds(home)
     finally:
         os.close(descriptor)
 
 
-def is_ours(descriptor: int) -> bool:
-    """Whether the descriptor holds its lock already, or has just taken it. Raises OSError if it cannot be locked."""
-    return _lock_without_waiting(descriptor, shared=False)
+def is_ours(home: Home, descriptor: int) -> bool:
+    """Whether the descriptor, which was inherited, holds the lock."""
+    try:
+        return _lock_without_waiting(descriptor, shared=False)
+    except OSError:
+        return _is_lease(home, descriptor)
+
+
+def _take_lease(home: Home) -> int | None:
+    if _lease_holds(home):
+        return None
+    try:
+        gone = home.telemetry.version(LEASE)
+        home.telemetry.remove(LEASE, expected=gone)
+    except FileNotFoundError:
+        pass
+    try:
+        descriptor = home.telemetry.open_new(LEASE)
+    except FileExistsError:
+        return None
+    _renew(home, descriptor)
+    return descriptor
+
+
+def _lease_holds(home: Home) -> bool:
+    try:
+        # Either way: the clock may have been set.
+        return abs(time.time() - home.telemetry.status(LEASE).st_mtime) < LEASE_SECONDS
+    except OSError:
+        return False
+
+
+def _is_lease(home: Home, descriptor: int) -> bool:
+    return _is_at(home, LEASE, descriptor)
+
+
+def _is_at(home: Home, name: str, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), home.telemetry.status(name))
+    except OSError:
+        return False
 
 
 if sys.platform == "win32":
@@ -61,13 +120,22 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _renew(home: Home, descriptor: int) -> None:
+        """Does nothing: Windows has locks everywhere."""
+
 else:
     import fcntl
 
     def _lock_without_waiting(descriptor: int, shared: bool) -> bool:
+        """Whether nobody else holds it. Raises OSError where there are no locks."""
         # Processes that only look take a shared lock, so that they do not take each other for holders.
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def _renew(home: Home, descriptor: int) -> None:
+        """Say that the holder of the lease is at work, by the clock of this machine."""
+        now = time.time()
+        os.utime(descriptor, (now, now))

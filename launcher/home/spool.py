@@ -9,14 +9,15 @@ from __future__ import annotations
 import errno
 import os
 import time
-from itertools import islice
 
-from launcher.home import files
+from launcher.home.files import is_temporary_name
+from launcher.home.layout import DROPPED, LAST_REJECTION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from launcher.home.files import Directory
     from launcher.home.layout import Home
 
 MAX_WAITING = 500  # sessions
@@ -24,121 +25,116 @@ MAX_AGE = 30 * 24 * 3600  # seconds that a session waits before it is dropped
 MAX_SESSION_SIZE = 64 * 1024  # bytes; a larger file is not ours
 MAX_TEMPORARY_AGE = 24 * 3600  # seconds; the process that wrote an older temporary file has crashed
 PARALLEL_RUNS = 100  # that may store a session between two looks at what waits
-# Sessions that a run looks at, however many lie in the directory. The sender sees to the rest.
-MAX_EXAMINED = MAX_WAITING + PARALLEL_RUNS
+MAX_NAMES = 2000  # that a run looks at, however many lie in the directory. The sender sees to the rest
 
 _PREFIX, _SUFFIX = "session-", ".json"
 
 
 def any_waiting(home: Home) -> bool:
     """Whether a session waits. Stops at the first one, so that a full directory costs a run no more than an empty."""
-    return next(_sessions(home.telemetry, home), None) is not None
+    return next(home.telemetry.regular_files(_is_session_name), None) is not None
+
+
+def may_be_waiting(home: Home) -> bool:
+    """The same, for a run: true as well where so much else lies there that it would take long to know."""
+    waiting, is_all = home.telemetry.first_files(_is_session_name, MAX_NAMES)
+    return bool(waiting) or not is_all
 
 
 def oldest_first(home: Home) -> list[tuple[float, str]]:
-    """(time stored, path) of each waiting session; times in seconds since the epoch."""
-    return _oldest_first(_sessions(home.telemetry, home))
+    """(time stored, file name) of each waiting session; times in seconds since the epoch."""
+    return _oldest_first(home.telemetry, _sessions(home.telemetry))
 
 
 def eviction_order(home: Home) -> list[str]:
     """The waiting sessions, oldest first, if there may soon be too many; an empty list while there is room.
 
-    Computed while chef-run runs, so that nothing has to be sorted at its end, when a user waits.
+    Computed while chef-run runs, so that nothing has to be listed or sorted at its end, when a user waits.
     """
-    waiting = list(islice(_sessions(home.telemetry, home), MAX_EXAMINED))
-    return [path for _, path in _oldest_first(waiting)] if len(waiting) > MAX_WAITING - PARALLEL_RUNS else []
+    waiting = home.telemetry.first_files(_is_session_name, MAX_NAMES)[0]
+    if len(waiting) <= MAX_WAITING - PARALLEL_RUNS:
+        return []
+    return [name for _, name in _oldest_first(home.telemetry, waiting)]
 
 
 def store(home: Home, session_id: str, content: bytes, eviction_order: Sequence[str] = ()) -> None:
     """Store one session. If there are too many then, drop the first ones of `eviction_order`. Raises OSError."""
-    files.replace(os.path.join(home.telemetry, _PREFIX + session_id + _SUFFIX), content)
-    if eviction_order:
-        waiting = {entry.path for entry in islice(_sessions(home.telemetry, home), MAX_EXAMINED)}
-        _drop(home, [path for path in eviction_order if path in waiting][: max(0, len(waiting) - MAX_WAITING)])
+    home.telemetry.replace(_PREFIX + session_id + _SUFFIX, content)
+    # One that has gone meanwhile has made room as well. The sender, who has the time, counts again.
+    _drop(home, home.telemetry, eviction_order[: max(0, min(len(eviction_order) + 1 - MAX_WAITING, PARALLEL_RUNS))])
 
 
 def tidy(home: Home) -> None:
     """Drop waiting and rejected sessions that are too many or too old, and remove what crashed processes left."""
     now = time.time()
     for directory in (home.telemetry, home.rejected):
-        stored = _oldest_first(_sessions(directory, home))
+        stored = _oldest_first(directory, _sessions(directory))
         expired = sum(written < now - MAX_AGE for written, _ in stored)
-        _drop(home, [path for _, path in stored[: max(expired, len(stored) - MAX_WAITING)]])
-    for written, path in _oldest_first(_files(home.telemetry, home, files.is_temporary_name)):
+        _drop(home, directory, [name for _, name in stored[: max(expired, len(stored) - MAX_WAITING)]])
+    for written, name in _oldest_first(home.telemetry, home.telemetry.regular_files(is_temporary_name)):
         if written < now - MAX_TEMPORARY_AGE:
-            files.remove(path)
+            home.telemetry.remove(name)
 
 
-def discard_all(home: Home) -> int:
-    """Remove every waiting session unsent, because its owner has turned telemetry off (P12); how many there were.
+def discard_all(home: Home) -> tuple[int, list[str]]:
+    """Remove every waiting session unsent, because its owner has turned telemetry off (P12).
 
-    Removes unfinished temporary files of sessions too.
+    How many that were, and the paths of those that cannot be removed. Removes unfinished temporary files of sessions
+    too.
     """
-    for entry in list(_files(home.telemetry, home, _is_unfinished)):
-        files.remove(entry.path)
-    return sum(files.remove(entry.path) for entry in list(_sessions(home.telemetry, home)))
+    _discard(home.telemetry, home.telemetry.regular_files(_is_unfinished))
+    return _discard(home.telemetry, _sessions(home.telemetry))
 
 
-def discard_rejected(home: Home) -> int:
-    """Remove every rejected session; how many there were."""
-    files.remove(home.last_rejection)
-    return sum(files.remove(entry.path) for entry in list(_sessions(home.rejected, home)))
+def discard_rejected(home: Home) -> tuple[int, list[str]]:
+    """The same for every rejected session."""
+    home.telemetry.remove(LAST_REJECTION)
+    return _discard(home.rejected, _sessions(home.rejected))
 
 
-def remove(paths: Iterable[str]) -> None:
+def remove(home: Home, names: Iterable[str]) -> None:
     """Remove sessions that have arrived. If some cannot be removed, removes the others and raises OSError."""
-    if [path for path in paths if not files.remove(path) and os.path.lexists(path)]:
+    if _discard(home.telemetry, names)[1]:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
-def remaining(home: Home) -> list[str]:
-    """The waiting and rejected sessions that are there; a directory that cannot be listed counts as one."""
-    found = []
-    for directory in (home.telemetry, home.rejected):
-        if os.path.isdir(directory) and not os.access(directory, os.R_OK | os.X_OK):
-            found.append(directory)
-        found += [entry.path for entry in _sessions(directory, home)]
-    return found
-
-
-def reject(home: Home, path: str, reason: str) -> None:
+def reject(home: Home, name: str, reason: str) -> None:
     """Move a session that will never be accepted to rejected/, where people can look at it, and note why.
 
     Raises OSError if it could not be moved.
     """
-    files.make_directory(home.rejected)
+    home.rejected.make()
     try:
-        files.replace(home.last_rejection, f"{reason}\n".encode())
+        home.telemetry.replace(LAST_REJECTION, f"{reason}\n".encode())
     except OSError:
         pass  # no room for it: the session goes all the same
     try:
-        os.replace(path, os.path.join(home.rejected, os.path.basename(path)))
+        home.telemetry.rename(name, name, into=home.rejected)
     except FileNotFoundError:
         pass
 
 
 def rejected(home: Home) -> list[str]:
     """The file names of the rejected sessions."""
-    return sorted(entry.name for entry in _sessions(home.rejected, home))
+    return sorted(_sessions(home.rejected))
 
 
 def last_rejection(home: Home) -> str | None:
     """Why a session was rejected last; None if that is not known, or there is none any more."""
+    if not rejected(home):
+        return None
     try:
-        return (
-            files.read(home.last_rejection, limit=1024).decode("utf-8", "replace").strip() if rejected(home) else None
-        )
+        return home.telemetry.read(LAST_REJECTION, limit=1024).decode("utf-8", "replace").strip()
     except OSError:
         return None
 
 
 def put_back(home: Home) -> None:
     """Have every rejected session wait again, but for one that waits already. Raises OSError if one cannot be moved."""
-    for entry in list(_sessions(home.rejected, home)):
-        path = os.path.join(home.telemetry, entry.name)
-        if not os.path.lexists(path):
+    for name in rejected(home):
+        if not home.telemetry.has(name):
             try:
-                os.replace(entry.path, path)
+                home.rejected.rename(name, name, into=home.telemetry)
             except FileNotFoundError:
                 pass  # removed by hand meanwhile
 
@@ -146,7 +142,7 @@ def put_back(home: Home) -> None:
 def dropped(home: Home) -> int:
     """How many sessions were dropped unsent: because there were too many, or one was too old or too large."""
     try:
-        return os.lstat(home.dropped).st_size
+        return home.telemetry.status(DROPPED).st_size
     except OSError:
         return 0
 
@@ -154,40 +150,45 @@ def dropped(home: Home) -> int:
 def count_dropped(home: Home, number: int = 1) -> None:
     """Count sessions that will never be sent. Never raises."""
     try:
-        files.append(home.dropped, b"." * number)  # a byte for each: appending needs no lock
+        home.telemetry.append(DROPPED, b"." * number)  # a byte for each: appending needs no lock
     except OSError:
         pass
 
 
-def _drop(home: Home, paths: list[str]) -> None:
-    removed = sum(files.remove(path) for path in paths)
+def _drop(home: Home, directory: Directory, names: Iterable[str]) -> None:
+    removed = sum(directory.remove(name) for name in names)
     if removed:
         count_dropped(home, removed)
 
 
-def _oldest_first(entries: Iterable[os.DirEntry[str]]) -> list[tuple[float, str]]:
+def _discard(directory: Directory, names: Iterable[str]) -> tuple[int, list[str]]:
+    """Remove files: how many were removed, and the paths of those that cannot be. Others may remove them as well."""
+    removed, left = 0, []
+    for name in list(names):
+        if directory.remove(name):
+            removed += 1
+        elif directory.has(name):
+            left.append(os.path.join(directory.path, name))
+    return removed, left
+
+
+def _oldest_first(directory: Directory, names: Iterable[str]) -> list[tuple[float, str]]:
     stored = []
-    for entry in entries:
+    for name in names:
         try:
-            stored.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+            stored.append((directory.status(name).st_mtime, name))
         except OSError:
             continue  # removed meanwhile, by hand or by the sender: any file may be removed at any time (P10)
     return sorted(stored)
 
 
-def _sessions(directory: str, home: Home) -> Iterator[os.DirEntry[str]]:
+def _sessions(directory: Directory) -> Iterable[str]:
     """The files with a session's name in one of our directories, in any order."""
-    return _files(directory, home, _is_session_name)
-
-
-def _files(directory: str, home: Home, matches: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
-    """The regular files with such names in one of our directories; nothing if a symlink leads there."""
-    if all(files.is_directory(each) for each in {home.directory, home.telemetry, directory}):
-        yield from files.regular_files(directory, matches)
+    return directory.regular_files(_is_session_name)
 
 
 def _is_unfinished(name: str) -> bool:
-    return name.startswith(("." + _PREFIX, ".receipts.")) and files.is_temporary_name(name)
+    return name.startswith(("." + _PREFIX, ".receipts.")) and is_temporary_name(name)
 
 
 def _is_session_name(name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from launcher.home import files
+from launcher.home.layout import HOSTS_KEY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LENGTH = 32  # bytes
 def read(home: Home) -> bytes | None:
     """The key; None if there is no valid one."""
     try:
-        key = files.read(home.hosts_key, limit=LENGTH)
+        key = home.telemetry.read(HOSTS_KEY, limit=LENGTH)
     except OSError:
         return None
     return key if len(key) == LENGTH else None
@@ -29,8 +29,8 @@ def read(home: Home) -> bytes | None:
 def ensure(home: Home) -> bytes:
     """The key; generated if there is no valid one. Of concurrent processes, one wins. Raises OSError."""
     if read(home) is None:
-        files.remove(home.hosts_key)
-    files.create_once(home.hosts_key, os.urandom(LENGTH))
+        home.telemetry.remove(HOSTS_KEY)
+    home.telemetry.create_once(HOSTS_KEY, os.urandom(LENGTH))
     key = read(home)
     if key is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
@@ -39,4 +39,4 @@ def ensure(home: Home) -> bytes:
 
 def forget(home: Home) -> None:
     """Remove the key, so that hashes made with a later one cannot be linked to the same hosts."""
-    files.remove(home.hosts_key)
+    home.telemetry.remove(HOSTS_KEY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from launcher.home import files
+from launcher.home.layout import INSTALLATION_ID
 from launcher.record import uuids
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ NIL = "00000000-0000-0000-0000-000000000000"
 def read(home: Home) -> str | None:
     """The id; NIL if its file holds no UUID, None if there is no file."""
     try:
-        text = files.read(home.installation_id, limit=64).decode("ascii", "replace").strip().lower()
+        text = home.workstation.read(INSTALLATION_ID, limit=64).decode("ascii", "replace").strip().lower()
     except FileNotFoundError:
         return None
     except OSError:
@@ -29,13 +29,13 @@ def ensure(home: Home) -> str:
     existing = read(home)
     if existing:
         return existing
-    files.create_once(home.installation_id, uuids.text(uuids.random()).encode())
+    home.workstation.create_once(INSTALLATION_ID, uuids.text(uuids.random()).encode())
     return read(home) or NIL
 
 
 def reset(home: Home) -> str:
     """Replace whatever is there by a new id, and return it. Raises OSError."""
     new = uuids.text(uuids.random())
-    files.make_directory(home.directory)
-    files.replace(home.installation_id, new.encode())
+    home.workstation.make()
+    home.workstation.replace(INSTALLATION_ID, new.encode())
     return new

@@ -63,9 +63,10 @@ def collect_after_exit(prepared: Prepared, *, succeeded: bool) -> Collected | No
     ended = time.time()
     home = prepared.home
     decision = prepared.situation.reread().decision
-    if not decision.on or not files.is_directory(home.directory):
+    home.close()  # chef-run, or whoever else, may have put others in the place of the directories meanwhile
+    if not decision.on or not home.workstation.exists():
         return None
-    files.make_directory(home.telemetry)
+    home.telemetry.make()
     hosts = decision.hosts.level
     return Collected(
         prepared,

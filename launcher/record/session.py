@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 
-from launcher.home import files, spool
+from launcher.home import spool
 from launcher.record import uuids
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from launcher.home.files import Directory
     from launcher.reading.command_line import Target
 
     Session = dict[str, Any]
@@ -143,6 +144,6 @@ def from_bytes(content: bytes) -> Session:
         raise InvalidSession("not JSON") from None
 
 
-def read(path: str) -> Session:
+def read(directory: Directory, name: str) -> Session:
     """The record in a session file. Raises InvalidSession, OSError."""
-    return from_bytes(files.read(path, spool.MAX_SESSION_SIZE))
+    return from_bytes(directory.read(name, spool.MAX_SESSION_SIZE))

@@ -31,5 +31,6 @@ def let_go(listening: socket.socket, home: Path) -> None:
     """End the connection of the sender of this HOME, and wait until the sender has ended: its lock dies with it."""
     connection, _ = listening.accept()
     connection.close()
-    while lock.is_held(Home(str(home)).lock):
+    layout = Home(str(home))
+    while lock.is_held(layout):
         time.sleep(0.005)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -57,10 +56,11 @@ def _deliver(workbench: Workbench, home: Path, url: str) -> float:
     """Seconds that it takes the sender to send what waits."""
     env = homes.environment(workbench, home, url)
     started = time.perf_counter()
-    held = lock.take(Home(str(home)).lock)
+    layout = Home(str(home))
+    held = lock.take(layout)
     assert held is not None
     attempt.deliver(env, held, stored_before=time.time(), until=time.monotonic() + HOUR)
-    os.close(held)
+    lock.release(layout, held)
     taken = time.perf_counter() - started
     assert not homes.waiting(home), "the sender has left something behind"
     return taken
@@ -86,7 +86,7 @@ def _peak_of_sender(workbench: Workbench, url: str, sessions: int) -> float:
     """MiB that the sender has resident at its peak when so many sessions wait."""
     home = homes.make(workbench, f"sender-{sessions}", waiting=sessions)
     # As a run starts it: the lock is on descriptor 3.
-    with_lock = f'exec 3<>"{Home(str(home)).lock}"; exec "$@"'
+    with_lock = f'exec 3<>"{home}/.chef-workstation/telemetry/.lock"; exec "$@"'
     send = [*PYTHON, str(PACKAGE / "__main__.py"), "send", str(time.time_ns())]
     taken = peak(["sh", "-c", with_lock, "sh", *send], homes.environment(workbench, home, url))
     assert not homes.waiting(home), "the sender has left something behind"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.workbench import ARGUMENTS, Workbench
 from launcher.consent import notice
+from launcher.home import layout
 from launcher.home.layout import Home
 from launcher.reading.command_line import targets
 from launcher.record import session
@@ -21,11 +22,11 @@ def make(workbench: Workbench, name: str, config: str = "", waiting: int = 0, du
     """A HOME with this config.toml, if any, in which so many sessions wait and are due to be sent or are not."""
     path = workbench.directory / name
     home = Home(str(path))
-    os.makedirs(home.telemetry)
+    os.makedirs(home.telemetry.path)
     if config:
         Path(home.config).write_text(config)
-    Path(home.installation_id).write_text(str(uuid.uuid4()))
-    Path(home.notice).write_bytes(notice.VERSION)
+    Path(home.workstation.path, layout.INSTALLATION_ID).write_text(str(uuid.uuid4()))
+    Path(home.telemetry.path, layout.NOTICE).write_bytes(notice.VERSION)
     reset(path, waiting, due)
     return path
 
@@ -38,15 +39,16 @@ def reset(path: Path, sessions: int, due: bool = False) -> None:
         each.unlink()
     for _ in range(sessions - len(present)):
         record = session.build(session.new_id(), {"os": "debian", "version": "12"}, targets(ARGUMENTS), ["linux"])
-        (Path(home.telemetry) / f"session-{record['id']}.json").write_bytes(session.to_bytes(record))
-    Path(home.next_attempt).write_text("1 interrupted\n")
+        Path(home.telemetry.path, f"session-{record['id']}.json").write_bytes(session.to_bytes(record))
+    next_attempt = Path(home.telemetry.path, layout.NEXT_ATTEMPT)
+    next_attempt.write_text("1 interrupted\n")
     moment = 0 if due else time.time() + HOUR
-    os.utime(home.next_attempt, (moment, moment))
+    os.utime(next_attempt, (moment, moment))
 
 
 def waiting(path: Path) -> list[Path]:
     """The files of the sessions that wait in a HOME."""
-    return list(Path(Home(str(path)).telemetry).glob("session-*.json"))
+    return list(Path(Home(str(path)).telemetry.path).glob("session-*.json"))
 
 
 def environment(workbench: Workbench, home: Path, endpoint: str = NOWHERE, **more: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ def telemetry(**table: Any) -> Config:
 
 def decision(
     variables: dict[str, str] | None = None,
+    opt_out_file: str | None = None,
     home_problem: str | None = None,
     config: Config | None = ABSENT,
     named_configs: tuple[Config, ...] = (),
@@ -28,6 +29,7 @@ def decision(
 ) -> Decision:
     return decide(
         variables or {},
+        opt_out_file=opt_out_file,
         home_problem=home_problem,
         config=config,
         named_configs=named_configs,
@@ -41,6 +43,7 @@ SOURCES: dict[str, list[tuple[Any, bool]]] = {
     "CHEF_TELEMETRY_OPT_OUT": [(None, False), ("", True), ("0", True)],
     "DO_NOT_TRACK": [(None, False), ("0", False), ("1", True)],
     "CHEF_RUN_LAUNCHER_DEPTH": [(None, False), ("1", True)],
+    "opt_out_file": [(None, False), ("/x/.chef/telemetry_opt_out", True)],
     "home_problem": [(None, False), ("HOME is not set", True)],
     "config": [(ABSENT, False), (telemetry(enabled=True), False), (telemetry(enabled=False), True)],
     "named_configs": [((), False), ((telemetry(enabled=True),), False), ((ABSENT, telemetry(enabled=False)), True)],
@@ -105,6 +108,10 @@ def test_only_where_it_is_disabled_for_good_is_anything_dropped(off: Config) -> 
 def test_an_opt_out_for_one_run_drops_nothing(variable: str) -> None:
     """Even where telemetry is disabled besides."""
     assert not decision({variable: "1"}, config=telemetry(enabled=False)).drops_stored
+
+
+def test_an_opt_out_file_drops_nothing_either() -> None:
+    assert not decision(opt_out_file="/x/.chef/telemetry_opt_out", config=telemetry(enabled=False)).drops_stored
 
 
 def test_the_reason_is_the_first_source_that_says_off() -> None:

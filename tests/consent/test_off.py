@@ -98,9 +98,73 @@ def test_off_without_a_home(home: Home, launcher: Launcher, chef_run: Program, v
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-def test_off_for_root_in_the_home_of_another_user(home: Home, launcher: Launcher, chef_run: Program) -> None:
+@pytest.mark.parametrize("whose", [".", ".chef-workstation", ".chef-workstation/telemetry"])
+@pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["of another user", "of another user in the likes of /tmp"])
+def test_off_for_root_where_another_user_owns_a_directory(
+    stocked: Home, launcher: Launcher, chef_run: Program, whose: str, mode: int
+) -> None:
+    """Nothing is read there but what may turn telemetry off. All who explain say so, and what to do."""
+    stocked.path.chmod(mode)
+    os.chown(stocked.path / whose, 12345, 12345)
+    assert_off(stocked, launcher, chef_run, "web01", "a", "b")
+    report = launcher.status()
+    assert "running as root" in report["reason"]
+    assert report["reason"].endswith(("sudo -H gives root its own", "remove it, or chown it to root"))
+    assert report["waiting"] == 0
+    for command in ("status", "doctor", "dry-run", "verify-off"):
+        text = b" ".join(launcher.run(command).stdout.split())
+        assert b"running as root" in text
+    assert len(stocked.sessions()) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_root_obeys_what_another_users_config_turns_off(home: Home, launcher: Launcher) -> None:
+    home.use("[telemetry]\nenabled = false\n")
     os.chown(home.path, 12345, 12345)
-    assert_off(home, launcher, chef_run, "web01", "a", "b")
+    assert [source["off"] for source in launcher.status()["sources"] if source["name"].startswith("config")] == [True]
+
+
+OPT_OUT_FILES = {"in HOME": "home", "here": "work/here", "above": "work", "at the top": "."}
+
+
+@pytest.mark.parametrize("place", OPT_OUT_FILES.values(), ids=OPT_OUT_FILES)
+def test_chefs_own_opt_out_files_turn_this_run_off(
+    tmp_path: Path, stocked: Home, launcher: Launcher, chef_run: Program, place: str
+) -> None:
+    """Earlier sessions stay, even where telemetry is disabled for good as well. All who explain say so."""
+    launcher.cwd = tmp_path / "work" / "here"
+    launcher.cwd.mkdir(parents=True)
+    opt_out = tmp_path / place / ".chef" / "telemetry_opt_out"
+    opt_out.parent.mkdir()
+    opt_out.touch()
+    stocked.config.write_text("[telemetry]\nenabled = false\n")
+    assert_off(stocked, launcher, chef_run, "web01", "a", "b")
+    assert launcher.status()["reason"] == f"opt-out file: {opt_out} is there"
+    stocked.config.write_text("")
+    assert_off(stocked, launcher, chef_run, "web01", "a", "b")
+    for command in ("status", "doctor", "dry-run", "verify-off"):
+        text = b"".join(launcher.run(command).stdout.split())
+        assert f"{opt_out}isthere".encode() in text
+    assert json.loads(launcher.run("verify-off", "--json").stdout)["passed"]
+    opt_out.unlink()
+    assert launcher.status()["on"]
+
+
+def test_an_opt_out_file_that_comes_during_a_run_means_that_run_too(
+    tmp_path: Path, stocked: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    chef_run.path.write_text('#!/bin/sh\nmkdir "$HOME/.chef"; touch "$HOME/.chef/telemetry_opt_out"\n')
+    stocked.postpone()
+    launcher.exec("web03", "a", "b")
+    assert len(stocked.sessions()) == 2
+
+
+def test_from_a_directory_that_is_gone_a_run_is_recorded(stocked: Home, launcher: Launcher) -> None:
+    """There is nothing above it in which an opt-out file could be looked for."""
+    stocked.postpone()
+    command = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0" exec web03 a b', str(launcher.path)]
+    subprocess.run(command, env=stocked.env, cwd=stocked.path, check=True)
+    assert len(stocked.sessions()) == 3
 
 
 @pytest.mark.parametrize("used", [False, True])

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pexpect
 import pytest
@@ -123,6 +122,17 @@ def test_config_tomls_mode_stays_and_a_symlink_is_followed(stocked: Home, launch
     assert stocked.config.is_symlink()
     assert dotfiles.read_text() == "[telemetry]\nenabled = false\n"
     assert stat.S_IMODE(dotfiles.stat().st_mode) == 0o640
+
+
+def test_a_link_that_others_can_have_made_is_not_followed(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.toml"
+    stocked.config.rename(elsewhere)
+    stocked.config.symlink_to(elsewhere)
+    stocked.workstation.chmod(0o777)
+    done = launcher.run("disable")
+    assert done.returncode == 1
+    assert f"it is a symlink, and others can write to {stocked.workstation}".encode() in done.stderr
+    assert elsewhere.read_text() == ""
 
 
 def test_in_a_fresh_home_disable_leaves_what_keeps_it_disabled(
@@ -283,15 +293,15 @@ def test_a_run_during_which_telemetry_is_disabled_is_not_kept(
 
 
 def test_a_save_by_another_program_meanwhile_is_not_lost(stocked: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    create = files.create
+    write_all = files.write_all
 
-    def create_while_somebody_saves(path: str, content: bytes, **options: Any) -> None:
-        create(path, content, **options)
+    def write_while_somebody_saves(descriptor: int, content: bytes) -> None:
+        write_all(descriptor, content)
         if "[chef]" not in stocked.config.read_text():
             with open(stocked.config, "a") as file:
                 file.write("[chef]\n")
 
-    monkeypatch.setattr(files, "create", create_while_somebody_saves)
+    monkeypatch.setattr(files, "write_all", write_while_somebody_saves)
     assert switch.set_enabled(stocked.layout, False)
     assert stocked.config.read_text() == "[chef]\n\n[telemetry]\nenabled = false\n"
 

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 
 WITH_LOCK = 'exec 3<>"$HOME/.chef-workstation/telemetry/.lock"; exec "$@"'
 NETWORK = ("connect", "sendto", "recvfrom")
-HAPPENS = [(404, "mkdir"), (404, "rename"), (503, "rename"), (503, "fadvise64"), (503, "fchmod")]
+HAPPENS = [(404, "mkdirat"), (404, "renameat"), (503, "renameat"), (503, "fadvise64"), (503, "fchmod")]
 KILLED = -signal.SIGKILL
 AT_MOST = 40  # times that one call is made, or the test has not understood what it counts
 
@@ -45,7 +45,7 @@ def killing(call: str, number: int) -> list[str]:
 
 def of_our_files(home: Home, ids: list[str]) -> list[str]:
     """What has strace look at the calls alone that touch files of ours."""
-    names = ["receipts.jsonl", ".next-attempt", "rejected", *(f"session-{each}.json" for each in ids)]
+    names = [".", "receipts.jsonl", *(f"session-{each}.json" for each in ids)]  # by their directory, or when open
     return [word for name in names for word in ("-P", str(home.telemetry / name))]
 
 
@@ -64,7 +64,7 @@ def the_next_run_delivers(home: Home) -> None:
     assert home.sessions() == []
 
 
-@pytest.mark.parametrize("call", ["openat", "write", "fsync", "unlink", "connect", "sendto", "recvfrom"])
+@pytest.mark.parametrize("call", ["openat", "write", "fsync", "unlinkat", "connect", "sendto", "recvfrom"])
 def test_a_sender_killed_at_any_call_loses_nothing(home: Home, plain_collector: Collector, call: str) -> None:
     """At most what was under way is sent twice."""
     for number in range(1, AT_MOST):
@@ -85,7 +85,7 @@ def test_a_sender_killed_at_any_call_loses_nothing(home: Home, plain_collector: 
     assert ended == 0
 
 
-@pytest.mark.parametrize("call", ["mkdir", "rename", "fadvise64", "fchmod"])
+@pytest.mark.parametrize("call", ["mkdirat", "renameat", "fadvise64", "fchmod"])
 @pytest.mark.parametrize("status", [404, 503])
 def test_a_sender_killed_as_it_puts_aside_or_waits_loses_nothing(
     home: Home, plain_collector: Collector, status: int, call: str
@@ -107,7 +107,7 @@ def test_a_sender_killed_as_it_puts_aside_or_waits_loses_nothing(
     assert ended == 0
 
 
-@pytest.mark.parametrize("call", ["write", "mkdir", "fchmod", "fadvise64", "fsync", "link", "unlink", "rename"])
+@pytest.mark.parametrize("call", ["write", "mkdirat", "fchmod", "fadvise64", "fsync", "linkat", "unlinkat", "renameat"])
 def test_a_launcher_killed_at_any_write_leaves_whole_sessions(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, call: str
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_launcher_killed_at_any_write_leaves_whole_sessions(
     assert ended == 7
 
 
-@pytest.mark.parametrize("call", ["fchmod", "write", "rename", "setsid", "chdir", "dup2", "execve"])
+@pytest.mark.parametrize("call", ["fchmod", "write", "renameat", "setsid", "chdir", "dup2", "execve"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_launcher_killed_as_it_starts_a_sender_loses_nothing(
     stocked: Home, launcher: Launcher, plain_collector: Collector, call: str, number: int
@@ -157,7 +157,7 @@ def test_a_stop_while_a_sender_is_started_stops_the_run_alone(
 ) -> None:
     """The sender does its work: nobody would continue it."""
     chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
-    slowly = strace("-DD", "-f", "-e", "trace=rename", "-e", "inject=rename:delay_enter=300000:when=1")
+    slowly = strace("-DD", "-f", "-e", "trace=renameat", "-e", "inject=renameat:delay_enter=300000:when=1")
     run = subprocess.Popen(
         [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, preexec_fn=os.setpgrp
     )

@@ -170,7 +170,8 @@ def test_a_run_neither_awaits_a_sender_in_trouble_nor_shows_it(troubled: Trouble
 
 
 def test_a_sender_in_trouble_holds_nothing_of_the_callers(troubled: Troubled) -> None:
-    held = {"/dev/null", str(troubled.home.telemetry / ".lock")}
+    folders = {str(path) for path in (troubled.home.path, troubled.home.workstation, troubled.home.telemetry)}
+    held = {"/dev/null", str(troubled.home.telemetry / ".lock"), *folders}
     assert held <= troubled.descriptors
     others = troubled.descriptors - held
     assert {name.partition(":")[0] for name in others} <= {"socket"}
@@ -241,11 +242,11 @@ def test_a_sender_whose_time_is_up_says_so_and_is_no_failure(
     plain_collector.otherwise = lambda request: Answer(delay=0.4)
     stocked.has_waiting(*(f"db{number}" for number in range(8)))
     (stocked.telemetry / ".next-attempt").write_text("5 interrupted\n")
-    held = lock.take(str(stocked.telemetry / ".lock"))
+    held = lock.take(stocked.layout)
     assert held is not None
     until = time.monotonic() + attempt.MIN_REQUEST_TIME + 1
     attempt.deliver(stocked.env, held, stored_before=time.time(), until=until)
-    os.close(held)
+    lock.release(stocked.layout, held)
     assert 1 <= len(plain_collector.requests) <= 5
     assert len(stocked.sessions()) == 10 - len(plain_collector.requests)
     report = launcher.status()

@@ -17,7 +17,6 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from launcher.delivery import attempt, encode
 from launcher.delivery.transport import Outcome
-from launcher.home import files
 from launcher.reading.command_line import targets
 from launcher.record import session
 from tests.support.daemons import rotel
@@ -161,7 +160,7 @@ def test_a_collector_of_others_understands_every_session_as_stored(
         path.unlink()
     stored = list(SHAPES.values())
     for each in stored:
-        files.create(str(stocked.telemetry / f"session-{each['id']}.json"), session.to_bytes(each))
+        stocked.layout.telemetry.create(f"session-{each['id']}.json", session.to_bytes(each))
         if alone:
             assert attempt.flush(stocked.env, ignore) == attempt.Delivery(sent=1)
     if not alone:

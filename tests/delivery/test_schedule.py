@@ -7,6 +7,7 @@ import time
 import pytest
 
 from launcher.delivery import schedule
+from launcher.home.layout import NEXT_ATTEMPT
 from launcher.home.layout import Home as Layout
 from tests.support.homes import Home
 
@@ -59,8 +60,7 @@ def test_an_attempt_that_sent_something_is_the_first_failure(layout: Layout) -> 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"many HTTP", b"x" * 9999])
 def test_a_state_that_cannot_be_read_is_one_failure(layout: Layout, content: bytes) -> None:
-    with open(layout.next_attempt, "wb") as file:
-        file.write(content)
+    layout.telemetry.create(NEXT_ATTEMPT, content)
     failure = schedule.last_failure(layout)
     assert failure
     assert failure.attempts == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -13,7 +14,7 @@ from launcher.home import spool
 from tests.support.homes import Home
 from tests.support.mounts import SMALL_HOME, run_with
 from tests.support.processes import wait_for_no_sender
-from tests.support.programs import Launcher
+from tests.support.programs import Launcher, Program
 from tests.support.servers import Answer, Collector
 from tests.support.tracing import strace
 
@@ -51,7 +52,57 @@ def test_a_run_looks_at_no_more_of_a_flooded_folder_than_it_must(stocked: Home) 
     fill(stocked, 3000)
     spool.store(stocked.layout, "00000000-0000-4000-8000-aaaaaaaaaaaa", b"{}", spool.eviction_order(stocked.layout))
     left = 3003 - len(stocked.sessions())
-    assert 0 < left <= spool.MAX_EXAMINED - spool.MAX_WAITING
+    assert 0 < left <= spool.PARALLEL_RUNS
+
+
+def crowd(home: Home) -> None:
+    """Put more files that are not ours beside the sessions than a run looks at."""
+    for number in range(spool.MAX_NAMES * 5):
+        os.close(os.open(home.telemetry / f"foreign-{number}", os.O_CREAT))
+
+
+def test_a_run_looks_at_few_of_a_crowd_of_foreign_files(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
+    crowd(stocked)
+    stocked.postpone()
+    trace = tmp_path / "trace"
+    counting = strace("-f", "-e", "trace=getdents64,newfstatat,lstat,stat", output=trace)
+    subprocess.run([*counting, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, check=True)
+    calls = trace.read_text().splitlines()
+    lists = [int(line.rpartition("= ")[2]) for line in calls if "getdents64(" in line and "unfinished" not in line]
+    assert sum(lists) < 500_000  # bytes of names; once through the directory is 400,000
+    assert len(calls) < 2500
+    assert len(stocked.sessions()) == 3
+
+
+def test_in_a_crowd_all_is_done_that_is_done_elsewhere(
+    home: Home, launcher: Launcher, collector: Collector, chef_run: Program
+) -> None:
+    home.has_waiting("web01", "web02")
+    crowd(home)
+    launcher.exec("ubuntu01", "directory", "/tmp/foo")
+    collector.wait_for_requests(2)
+    wait_for_no_sender(home)
+    (session,) = home.sessions()
+    assert json.loads(session.read_text())["targets"][0]["os"] == "linux"
+    assert home.payloads() == []
+
+
+def test_a_purge_beside_runs_ends_well(stocked: Home, launcher: Launcher, chef_run: Program) -> None:
+    stocked.postpone()
+    runs = [launcher.start("exec", f"web{number}", "a", "b") for number in range(8)]
+    while any(run.poll() is None for run in runs):
+        done = launcher.run("purge", "--yes")
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert all(run.communicate()[1] == b"" for run in runs)
+    assert launcher.status()["lost"] == {}
+
+
+def test_what_somebody_else_has_removed_is_not_called_left(stocked: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = stocked.sessions()
+    listed = [first.name, second.name]
+    monkeypatch.setattr(spool, "_sessions", lambda directory: iter(listed))
+    first.unlink()
+    assert spool.discard_all(stocked.layout) == (1, [])
 
 
 def test_the_sender_holds_the_bounds_of_what_was_rejected_too(
@@ -87,8 +138,7 @@ def test_what_a_crash_left_goes_and_what_looks_alike_stays(
 def test_a_name_with_the_shape_of_ours_is_what_we_make() -> None:
     from launcher.home import files
 
-    name = os.path.basename(files.temporary_name("/x/.next-attempt"))
-    assert files.is_temporary_name(name)
+    assert files.is_temporary_name(files.temporary_name(".next-attempt"))
 
 
 UNWRITABLE = {
@@ -228,4 +278,4 @@ def test_a_run_opens_none_of_the_files_that_wait(stocked: Home, launcher: Launch
     opened = [call for pid, call in calls if pid not in senders and "session-" in call]
     assert len(senders) == 1
     assert len(opened) == 1  # the run's own, which it makes
-    assert "/.session-" in opened[0]
+    assert '".session-' in opened[0]

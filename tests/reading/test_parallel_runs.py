@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from launcher.home.files import Directory
 from launcher.reading.command_line import targets
 from launcher.reading.output import Claims
 from launcher.record import adoption
@@ -47,11 +48,11 @@ while True:
 
 def run(folder: Path, host: str) -> Claims:
     started = time.time()
-    earlier = adoption.before(str(folder), started)
+    earlier = adoption.before(Directory(str(folder)), started)
     subprocess.run([sys.executable, "-I", "-S", "-c", LEAVE_A_PAYLOAD, str(folder), sha1(host)], check=True)
     ended = time.time()
     hosts = targets([host, "directory", "/tmp/foo"])
-    return adoption.adopt(str(folder), hosts, started=started, ended=ended, succeeded=True, earlier=earlier)
+    return adoption.adopt(Directory(str(folder)), hosts, started=started, ended=ended, succeeded=True, earlier=earlier)
 
 
 def test_each_of_many_parallel_runs_adopts_its_own_payload(tmp_path: Path) -> None:

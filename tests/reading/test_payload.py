@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.home.files import Directory
 from launcher.reading import payload
 from launcher.reading.command_line import Target, targets
 from launcher.reading.output import Claims
@@ -68,7 +69,7 @@ def ours(*names: str) -> list[Target]:
 
 def adopt(folder: Path, *names: str, succeeded: bool = False, earlier: Iterable[tuple[int, int]] = ()) -> Claims:
     return adoption.adopt(
-        str(folder), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded, earlier=set(earlier)
+        Directory(str(folder)), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded, earlier=set(earlier)
     )
 
 
@@ -200,7 +201,7 @@ def test_a_payload_of_another_run_stays(other: Callable[[Path], Path], tmp_path:
 
 def test_a_payload_of_before_stays_unless_it_was_written_anew(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"))
-    earlier = adoption.before(str(tmp_path), started=ENDED)
+    earlier = adoption.before(Directory(str(tmp_path)), started=ENDED)
     assert adopt(tmp_path, "web01", earlier=earlier) == {}
     assert path.exists()
 
@@ -214,7 +215,7 @@ def test_a_payload_written_before_we_look_is_not_an_earlier_one(
 ) -> None:
     """chef-run is already at work when the directory is looked at."""
     written(tmp_path, ("web01", "linux"), ended=STARTED + 1)
-    assert adoption.before(str(tmp_path), STARTED) == frozenset()
+    assert adoption.before(Directory(str(tmp_path)), STARTED) == frozenset()
 
 
 @pytest.mark.parametrize("seconds", [-7200, 7200])
@@ -230,7 +231,9 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     began, monotonic = time.time(), time.monotonic()
     path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
     path.write_text(path.read_text())  # written now: its time is the file system's
-    found = adoption.adopt(str(tmp_path), ours("web01"), started=started, ended=time.time(), succeeded=True, earlier=())
+    found = adoption.adopt(
+        Directory(str(tmp_path)), ours("web01"), started=started, ended=time.time(), succeeded=True, earlier=()
+    )
     assert found == {sha1("web01"): {"linux"}}
 
 
@@ -343,7 +346,7 @@ def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_or_no_folder_holds_no_payload(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     (tmp_path / "file").touch()
-    assert adoption.before(str(folder), STARTED) == frozenset()
+    assert adoption.before(Directory(str(folder)), STARTED) == frozenset()
     assert adopt(folder, "web01") == {}
     assert failures(folder, "web01", "web02") == {}
 
@@ -383,4 +386,4 @@ def errors_txt(folder: Path, *hosts: str, more: str = "") -> Path:
 
 
 def failures(folder: Path, *names: str, succeeded: bool = False) -> Claims:
-    return adoption.failures(str(folder), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded)
+    return adoption.failures(Directory(str(folder)), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded)

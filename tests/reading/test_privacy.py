@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from launcher.home.files import Directory
 from launcher.reading.command_line import targets
 from launcher.reading.output import OS_NAMES, Observer, findings, platforms
 from launcher.record import adoption
@@ -79,8 +80,9 @@ def test_no_canary_leaves_a_payload_and_errors_txt(tmp_path: Path) -> None:
     )
     ended = max(path.stat().st_mtime for path in tmp_path.iterdir())
     found = targets(["web01,cnry", "directory", "/tmp/foo"])
-    adopted = adoption.adopt(str(tmp_path), found, started=ended - 9, ended=ended, succeeded=False, earlier=())
-    failures = adoption.failures(str(tmp_path), found, started=ended - 9, ended=ended, succeeded=False)
+    folder = Directory(str(tmp_path))
+    adopted = adoption.adopt(folder, found, started=ended - 9, ended=ended, succeeded=False, earlier=())
+    failures = adoption.failures(folder, found, started=ended - 9, ended=ended, succeeded=False)
     assert "cnry" not in repr((adopted, failures))
     assert adopted == {sha1("web01"): set()}
     assert failures == {sha1("cnry"): {"freebsd"}}

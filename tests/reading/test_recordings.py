@@ -68,6 +68,7 @@ def is_recorded(home: Home, recording: Recording) -> bool:
     named = [config.load(path) for path in config_option.config_files(recording.arguments(home))]
     decided = decision.decide(
         {},
+        opt_out_file=None,
         home_problem=None,
         config=config.load(str(home.config)),
         named_configs=named,

@@ -6,6 +6,7 @@ import random
 import re
 from pathlib import Path
 
+from launcher.home.files import Directory
 from launcher.reading.command_line import targets
 from launcher.reading.output import Observer, findings, platforms
 from launcher.record import adoption
@@ -36,8 +37,9 @@ def test_a_recorded_run_gives_each_targets_operating_system(recording: Recording
             (tmp_path / copied).write_bytes(content)
     ended = max([path.stat().st_mtime for path in tmp_path.iterdir()], default=0.0)
     succeeded = recording.exit == 0
-    adopted = adoption.adopt(str(tmp_path), hosts, started=ended - 1, ended=ended, succeeded=succeeded, earlier=())
-    failures = adoption.failures(str(tmp_path), hosts, started=ended - 1, ended=ended, succeeded=succeeded)
+    folder = Directory(str(tmp_path))
+    adopted = adoption.adopt(folder, hosts, started=ended - 1, ended=ended, succeeded=succeeded, earlier=())
+    failures = adoption.failures(folder, hosts, started=ended - 1, ended=ended, succeeded=succeeded)
 
     expected = [meta["payload_platform_by_sha1"].get(host.sha1) or (meta["unsupported_os_in_text"]) for host in hosts]
     assert platforms(hosts, adopted, findings(observer.report()), failures) == expected

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.consent import notice
-from launcher.home import files
+from launcher.home.layout import NOTICE
 from launcher.home.layout import Home as Layout
 from launcher.reading.command_line import targets
 from launcher.record import session
@@ -54,9 +54,10 @@ class Home:
 
     def has_waiting(self, *hosts: str) -> list[str]:
         """Leave it as earlier runs did that connected to these hosts, one after the other: the sessions' ids."""
+        self.layout.close()
         if not self.telemetry.exists():
             self.use()
-            files.create(self.layout.notice, notice.VERSION)
+            self.layout.telemetry.create(NOTICE, notice.VERSION)
         records = [
             session.build(
                 self.installation_id.read_text(),
@@ -67,8 +68,8 @@ class Home:
             for host in hosts
         ]
         for age, record in enumerate(reversed(records), 1):
-            path = self.telemetry / f"session-{record['id']}.json"
-            files.create(str(path), session.to_bytes(record), modified=time.time() - age)
+            name = f"session-{record['id']}.json"
+            self.layout.telemetry.create(name, session.to_bytes(record), modified=time.time() - age)
         return [record["id"] for record in records]
 
     def postpone(self) -> None:

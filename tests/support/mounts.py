@@ -10,6 +10,12 @@ from collections.abc import Mapping
 import pytest
 
 READ_ONLY_HOME = 'mount --bind "$HOME" "$HOME" && mount -o remount,ro,bind "$HOME"'
+# FAT: no hard links, no modes, times to the two seconds. By the kernel, or else by a program.
+FAT_HOME = (
+    'PATH=$PATH:/usr/sbin:/sbin && mkfs.vfat -C "$HOME.image" 4096 && { mount -t vfat -o loop "$HOME.image" "$HOME"'
+    ' || fusefat -o rw+ "$HOME.image" "$HOME"; }'
+)
+FEW_INODES_HOME = 'mount -t tmpfs -o nr_inodes=12 tmpfs "$HOME"'
 SMALL_HOME = 'mount -t tmpfs -o size=64k tmpfs "$HOME"'
 
 _MAY_NOT_MOUNT = 99
@@ -29,9 +35,9 @@ def run_with(mounts: str, *command: object, env: Mapping[str, str]) -> subproces
     """Run a command where the shell line `mounts` has been done. Skips the test where that is not allowed."""
     if shutil.which("unshare") is None:
         pytest.skip("no unshare here")
-    script = f'({mounts}) || exit {_MAY_NOT_MOUNT}; exec "$@"'
+    script = f'({mounts}) >/dev/null 2>&1 || exit {_MAY_NOT_MOUNT}; exec "$@"'
     whole = ["unshare", "--mount", "sh", "-c", script, "sh", *map(str, command)]
     done = subprocess.run(whole, env=env, capture_output=True, check=False)
     if done.returncode == _MAY_NOT_MOUNT or done.stderr.startswith(b"unshare:"):
-        pytest.skip("nothing may be mounted here")
+        pytest.skip("nothing may be mounted here, or the tool is missing (scripts/install-test-tools)")
     return done

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from launcher.home import lock
+from launcher.home.layout import LOCK
+from launcher.home.layout import Home as Layout
 from tests.support.homes import Home
 from tests.support.programs import INSTALLED, MAIN
 from tests.support.waiting import wait_until
@@ -93,17 +95,18 @@ def launchers(below: Path) -> list[int]:
 
 def wait_for_no_sender(home: Home) -> None:
     """Return when the last sender for this home has ended."""
-    wait_until(lambda: not senders(home) and _is_free(home.telemetry / ".lock"), "no sender is left", seconds=40)
+    wait_until(lambda: not senders(home) and _is_free(home.layout), "no sender is left", seconds=40)
 
 
-def _is_free(path: Path) -> bool:
+def _is_free(home: Layout) -> bool:
     """Whether nobody holds the lock: a sender has it from the moment that its launcher begins to start it."""
-    if not path.exists():
+    home.close()
+    if not home.telemetry.has(LOCK):
         return True
     try:
-        held = lock.take(str(path))
+        held = lock.take(home)
     except OSError:
         return True  # it is spoilt
     if held is not None:
-        os.close(held)
+        lock.release(home, held)
     return held is not None
