@@ -278,7 +278,8 @@ def _end(problem, code):
         import re
 
         # A path may hold what a terminal would obey.
-        sys.stderr.write("chef-run-launcher: %s\n" % re.sub("[\0-\x1f\x7f-\x9f]", "?", problem))
+        shown = "".join(each if " " <= each < "\x7f" or each > "\x9f" else "?" for each in problem)
+        sys.stderr.write("chef-run-launcher: %s\n" % shown)
         sys.stderr.flush()
     except Exception:
         pass  # the caller closed it
