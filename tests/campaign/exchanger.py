@@ -15,7 +15,7 @@ import time
 
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
-_LONGEST = 0.02  # seconds that something else is there
+_LONGEST = 0.01  # seconds that something else is there, and that all is as it was
 _FILES = (
     *("receipts.jsonl", ".next-attempt", ".lock", ".notice", ".dropped", ".hosts-key", "telemetry-payload-1.yml"),
     "rejected",
@@ -38,10 +38,11 @@ def main(uid: int, seed: str, folder: str, outside: str) -> None:
         bait = f"notes-bait-{count}" if "/" not in name else f"{os.path.dirname(name)}/notes-bait-{count}"
         try:
             _lay(bait, chance, outside)
-            _exchange_for_a_moment(name, bait, chance.random() ** 3 * _LONGEST)
+            _exchange_for_a_moment(name, bait, _pause(chance))
         except OSError:
             pass  # there is no such folder now, or it is not ours to change
         _take_up(bait)
+        time.sleep(_pause(chance))
 
 
 def _names(chance: random.Random) -> list[str]:
@@ -53,6 +54,11 @@ def _names(chance: random.Random) -> list[str]:
     above = [os.path.join(folder, name) for name in ("installation_id", "logs", "telemetry")]
     candidates = [*inside, *above, telemetry, *([folder] if folder else [])]
     return chance.sample(candidates, chance.randint(1, len(candidates)))
+
+
+def _pause(chance: random.Random) -> float:
+    """Mostly short: what is looked for happens between two system calls."""
+    return chance.random() ** 4 * _LONGEST
 
 
 def _lay(bait: str, chance: random.Random, outside: str) -> None:

@@ -31,6 +31,7 @@ from launcher.cli import status
 from launcher.consent.decision import DEPTH
 from launcher.consent.situation import Situation
 from launcher.reading import command_line
+from launcher.record import session
 from tests.support import canaries
 from tests.support.homes import Home
 from tests.support.processes import pids, shown, state
@@ -191,7 +192,7 @@ class World:
         self.promised = {path.stem.removeprefix("session-") for path in self.home.sessions()}
         for path in (self.home.workstation / "notes.txt", self.home.telemetry / "session-notes.json"):
             path.write_text("somebody else's\n")
-        _lay_out(self.outside)
+        _lay_out(self.outside, self.home.installation_id.read_text())
         self.answer_with(lambda request: Answer())
         self.surroundings = self.look()
 
@@ -383,15 +384,19 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _lay_out(outside: Path) -> None:
-    """What is precious, and a folder that looks like ours, with a session that is too old to be kept."""
+def _lay_out(outside: Path, installation_id: str) -> None:
+    """What is precious, and a folder that looks like ours, with a session to be sent and one that is too old."""
     like_ours = outside / "telemetry"
     like_ours.mkdir(parents=True)
     (outside / "precious").write_bytes(b"precious\n" * 2000)
     (outside / "empty").mkdir()
-    for name in ("receipts.jsonl", ".lock", ".next-attempt", ".notice", "telemetry-payload-1.yml", OUTSIDE):
+    names = ("receipts.jsonl", ".lock", ".next-attempt", ".notice", "telemetry-payload-1.yml")
+    for name in (*names, OUTSIDE.replace("1.json", "0.json")):
         (like_ours / name).write_text("{}\n" * 1000)
         os.utime(like_ours / name, (1, 1))
+    record = session.build(installation_id, {"os": None, "version": None}, [], [])
+    record["id"] = OUTSIDE.removeprefix("session-").removesuffix(".json")
+    (like_ours / OUTSIDE).write_bytes(session.to_bytes(record))
 
 
 OUTSIDE = "session-00000000-0000-4000-8000-000000000001.json"
