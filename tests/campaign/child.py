@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A hostile chef-run: it does the deeds that CAMPAIGN_DEEDS names, one after the other, and leaves with 7.
 
 A deed is a function here, with its arguments: "raw 0;flood 1 100;die SIGSEGV". Each does the same at each time, so that
@@ -131,7 +132,10 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    for deed in os.environ["CAMPAIGN_DEEDS"].split(";"):
-        name, *words = deed.split()
-        globals()[name](*words)
+    try:
+        for deed in os.environ["CAMPAIGN_DEEDS"].split(";"):
+            name, *words = deed.split()
+            globals()[name](*words)
+    except OSError:
+        os._exit(CODE + 1)  # what a deed needs, one before it has closed, or somebody has exchanged
     os._exit(CODE)

@@ -18,7 +18,7 @@ assert sys.platform == "linux"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 from tests.campaign import invariants
-from tests.campaign.world import OUTSIDE, QUIET, World, world
+from tests.campaign.world import CHILD, OUTSIDE, QUIET, World, world
 from tests.support.servers import Answer
 from tests.support.waiting import wait_until
 
@@ -167,6 +167,13 @@ def test_what_is_damaged_is_found(here: World, damage: Callable[[World], None], 
     wait_until(lambda: not here.ours(), "the sender has ended")
     damage(here)
     assert [each for each in invariants.findings(here) if each.startswith(finding)]
+
+
+def test_a_hostile_chef_run_does_its_deeds(here: World) -> None:
+    here.use(CHILD)
+    alone = here.alone(env={"CAMPAIGN_DEEDS": "flood 1 2;lie 2;hold 0.1;die SIGTERM"})
+    assert (alone.code, len(alone.output), alone.output[-5:]) == (-signal.SIGTERM, 2048 + 5, b"late\n")
+    assert b"freebsd" in alone.errors
 
 
 def test_a_terminal_that_is_left_changed_is_found(here: World) -> None:
