@@ -307,18 +307,45 @@ def purges(world: World, chance: random.Random) -> None:
     _until_ended(world, lambda: None)
 
 
+def opt_outs(world: World, chance: random.Random) -> None:
+    """Telemetry is turned off amid runs and a delivery: from then on nothing is sent, and soon nothing is there."""
+    world.set_up(chance.randint(1, 8))
+    world.promised, world.records = set(), False
+    world.use(QUIET)
+    slowly = Answer(delay=chance.choice([0, 0.05, 0.3]))
+    world.answer_with(lambda request: slowly)
+    for _ in range(chance.randint(1, 5)):
+        world.start(*world.command_line(chance))
+    time.sleep(chance.uniform(0, 0.3))
+    world.manage("disable")
+    _until_ended(world, lambda: None)
+    time.sleep(slowly.delay)  # for what was on its way
+    sent = len(world.server.requests)
+    for _ in range(chance.randint(1, 3)):
+        world.start(*world.command_line(chance), env=chance.choice([{}, {}, {"DO_NOT_TRACK": "1"}]))
+    world.start("-v")
+    _until_ended(world, lambda: None)
+    if len(world.server.requests) > sent:
+        world.findings.append("something is sent although telemetry is off")
+    if world.stored():
+        world.findings.append("sessions are kept although telemetry is off")
+    world.manage("enable")
+
+
 def children(world: World, chance: random.Random) -> None:
     """chef-run does what no program should. All that is seen of it is as it is without the launcher."""
     world.set_up(chance.randint(0, 2))
     world.use(CHILD)
     for _ in range(chance.randint(1, 3)):
         deeds = ";".join(_deed(chance) for _ in range(chance.randint(1, 4)))
-        tty = chance.random() < 0.5
+        tty, reads = chance.random() < 0.5, None
+        if chance.random() < 0.2:  # its reader leaves amid far more than all pipes together hold
+            tty, deeds, reads = False, "lie 1;flood 1 3000", chance.randint(1, 300_000)
         below = PARENT if "parent" in deeds else ()
         env = {"CAMPAIGN_DEEDS": deeds, "CAMPAIGN_OUTSIDE": str(world.outside / "precious")}
         words = world.command_line(chance)
-        expected = world.alone(*words, tty=tty, below=below, env=env)
-        run = world.start(*words, tty=tty, below=below, env=env)
+        expected = world.alone(*words, tty=tty, reads=reads, below=below, env=env)
+        run = world.start(*words, tty=tty, reads=reads, below=below, env=env)
         run.expected = expected
         run.note = deeds
         run.wait(30)
@@ -344,5 +371,5 @@ def _deed(chance: random.Random) -> str:
 
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
-    for attack in (kills, stops, kills_and_stops, exchanges, disks, crowd, purges, servers, silence, children)
+    for attack in (kills, stops, kills_and_stops, exchanges, disks, crowd, purges, opt_outs, servers, silence, children)
 }

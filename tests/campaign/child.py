@@ -45,7 +45,7 @@ def raw(descriptor: str) -> None:
 
 
 def hold(seconds: str) -> None:
-    """Leave a process behind that holds our output, and has a word to say in the end."""
+    """Leave a process behind that holds our output, and has a word to say in the end if that is no terminal."""
     if os.fork() == 0:
         _speak_later(float(seconds))
 
@@ -60,7 +60,8 @@ def leave(seconds: str) -> None:
 def _speak_later(seconds: float) -> None:
     try:
         time.sleep(seconds)
-        os.write(1, b"late\n")
+        if not os.isatty(1):  # which may be gone by then, or not
+            os.write(1, b"late\n")
     finally:
         os._exit(0)
 

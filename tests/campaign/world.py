@@ -65,12 +65,21 @@ class Outcome(NamedTuple):
 class Run:
     """A command that was started. What it writes is read all the while."""
 
-    def __init__(self, command: list[str], arguments: Sequence[str], env: dict[str, str], cwd: Path, tty: bool) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        arguments: Sequence[str],
+        env: dict[str, str],
+        cwd: Path,
+        tty: bool = False,
+        reads: int | None = None,
+    ) -> None:
         self.arguments = list(arguments)
+        self._reads = reads  # after so many bytes, whoever reads its output leaves
         self.struck: set[int] = set()  # the signals that the attack has sent to it
         self.expected: Outcome | None = None  # what chef-run alone would have shown, if that is known
         self.note = ""  # what it was, for a finding to name
-        self._output: dict[int, bytes] = {}
+        self._output: dict[int, bytes] = {}  # by the descriptor that it is read from, standard output first
         self._ended = threading.Event()
         self._terminal = os.openpty() if tty else None
         self.before = self.settings()
@@ -80,7 +89,7 @@ class Run:
             self.process = subprocess.Popen(
                 ["setsid", "--ctty", *command], stdin=theirs, stdout=theirs, stderr=theirs, env=env, cwd=cwd
             )
-            self._readers = [self._reader(ours)]
+            self._readers = [self._reader(ours, lambda: None)]
         else:
             self.process = subprocess.Popen(
                 command,
@@ -91,8 +100,8 @@ class Run:
                 cwd=cwd,
                 preexec_fn=os.setpgrp,
             )
-            assert self.process.stdout and self.process.stderr
-            self._readers = [self._reader(each.fileno()) for each in (self.process.stdout, self.process.stderr)]
+            pipes = [pipe for pipe in (self.process.stdout, self.process.stderr) if pipe]
+            self._readers = [self._reader(pipe.fileno(), pipe.close) for pipe in pipes]
 
     @property
     def pid(self) -> int:
@@ -124,7 +133,7 @@ class Run:
             reader.join(max(0.0, until - time.monotonic()))
             if reader.is_alive():
                 return None
-        output, *errors = (self._output[each] for each in sorted(self._output))
+        output, *errors = self._output.values()
         return Outcome(self.process.returncode, output, b"".join(errors), self.settings())
 
     def close(self) -> None:
@@ -138,16 +147,16 @@ class Run:
         for descriptor in self._terminal or ():
             os.close(descriptor)
 
-    def _reader(self, descriptor: int) -> threading.Thread:
+    def _reader(self, descriptor: int, leave: Callable[[], None]) -> threading.Thread:
         self._output[descriptor] = b""
-        reader = threading.Thread(target=self._read, args=(descriptor,), daemon=True)
+        reader = threading.Thread(target=self._read, args=(descriptor, leave), daemon=True)
         reader.start()
         return reader
 
-    def _read(self, descriptor: int) -> None:
-        """To its end; of a terminal, which we hold ourselves, until the run has ended and nothing more comes."""
-        pieces = []
-        while True:
+    def _read(self, descriptor: int, leave: Callable[[], None]) -> None:
+        """To its end, or as far as was said; of a terminal, until the run has ended and nothing more comes."""
+        pieces: list[bytes] = []
+        while self._reads is None or sum(map(len, pieces)) < self._reads:
             if self._terminal and not select.select([descriptor], [], [], 0.1)[0]:
                 if self._ended.is_set():
                     break
@@ -159,7 +168,8 @@ class Run:
             if not piece:
                 break
             pieces.append(piece)
-        self._output[descriptor] = b"".join(pieces)
+        self._output[descriptor] = b"".join(pieces)[: self._reads]
+        leave()
 
 
 class World:
@@ -235,21 +245,30 @@ class World:
         return canaries.command_line(chance, self.canaries)
 
     def start(
-        self, *arguments: str, tty: bool = False, below: Sequence[str] = (), env: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        tty: bool = False,
+        reads: int | None = None,
+        below: Sequence[str] = (),
+        env: dict[str, str] | None = None,
     ) -> Run:
         """Start the launcher as chef-run, `below` another command if one is given."""
         command = [*below, *ISOLATED, str(MAIN), "exec", *arguments]
-        run = Run(command, arguments, {**self.env, **(env or {})}, self.cwd, tty)
+        run = Run(command, arguments, {**self.env, **(env or {})}, self.cwd, tty, reads)
         self.runs.append(run)
         return run
 
     def alone(
-        self, *arguments: str, tty: bool = False, below: Sequence[str] = (), env: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        tty: bool = False,
+        reads: int | None = None,
+        below: Sequence[str] = (),
+        env: dict[str, str] | None = None,
     ) -> Outcome:
         """What is seen of chef-run without the launcher."""
-        run = Run(
-            [*below, *self.chef_run, *arguments], arguments, {**self.env, **(env or {}), DEPTH: "0"}, self.cwd, tty
-        )
+        command = [*below, *self.chef_run, *arguments]
+        run = Run(command, arguments, {**self.env, **(env or {}), DEPTH: "0"}, self.cwd, tty, reads)
         try:
             seen = run.outcome(PATIENCE)
             assert seen, "chef-run itself has not ended"

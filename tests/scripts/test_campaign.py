@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 CAMPAIGN = Path(__file__).parents[2] / "scripts" / "campaign"
 SEEDS = [
     *[("kills", 1), ("kills", 2), ("stops", 1), ("kills_and_stops", 1), ("kills_and_stops", 2)],
-    *[("crowd", 1), ("servers", 3), ("silence", 9), ("children", 1), ("children", 2)],
+    *[("crowd", 1), ("servers", 3), ("silence", 9), ("opt_outs", 1), ("children", 1), ("children", 12)],
 ]
 
 
