@@ -195,14 +195,14 @@ def disks(world: World, chance: random.Random) -> None:
         fill, left, pause = chance.choice([_fill_files, _fill_bytes]), chance.choice([0, 0, 1, 2, 3]), chance.random()
         if at_once := chance.random() < 0.5:
             fill(filler, left)
-        for _ in range(chance.randint(1, 4)):
-            world.start(*world.command_line(chance))
+        runs = [world.start(*world.command_line(chance)) for _ in range(chance.randint(1, 4))]
         if not at_once:
             time.sleep(pause * 0.15)
             fill(filler, left)
         if chance.random() < 0.3:
             world.manage("flush")
         _until_ended(world, lambda: None)
+        world.look_for_an_obstacle(len(runs))
         if chance.random() < 0.6:
             _empty(filler)
 

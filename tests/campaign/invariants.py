@@ -16,7 +16,6 @@ assert sys.platform == "linux"  # first, or the type checker looks for what foll
 # ruff: noqa: E402
 
 from launcher.delivery import attempt
-from launcher.home import spool
 from launcher.record import session, uuids
 from tests.campaign.world import OUTSIDE, PATIENCE, Outcome, Run, World, send, targets
 from tests.support.canaries import MARK
@@ -145,7 +144,7 @@ def what_waits_can_be_delivered(world: World) -> Iterator[str]:
         problem = f"{error.strerror}"
     if problem:
         yield f"a flush does not deliver: {problem}"
-    if left := len(spool.oldest_first(world.home.layout)):
+    if left := sum(path.parent == world.home.telemetry for path in world.stored()):
         yield f"after a flush, {left} sessions wait still"
 
 

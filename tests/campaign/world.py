@@ -191,6 +191,7 @@ class World:
         self.answered: list[tuple[Request, Answer]] = []
         self.promised: set[str] = set()  # ids of the sessions that were there before
         self.records = True  # whether each run that ends must be recorded, or counted
+        self.uncountable = 0  # runs that there was no room to count
         self.findings: list[str] = []  # what the attack itself has seen
         self._repairs: list[Callable[[], object]] = []
         self._mounted = False
@@ -337,10 +338,16 @@ class World:
         return [run for run in ended if -run.process.returncode not in run.struck] if self.records else []
 
     def counted(self) -> int:
-        """How many sessions were dropped or lost, as `status` has it."""
+        """How many sessions were dropped or lost, as `status` has it, or could not even be counted, as it said."""
         report = status.examine(Situation(self.env))
-        lost = report.get("lost") or {}
-        return int(report.get("dropped") or 0) + (sum(lost.values()) if isinstance(lost, dict) else int(lost))
+        lost: dict[str, int] = report.get("lost", {})
+        return int(report["dropped"]) + sum(lost.values()) + self.uncountable
+
+    def look_for_an_obstacle(self, runs: int) -> None:
+        """If `status` says that nothing can be kept now, and not even that be counted, do not count so many runs."""
+        report = status.examine(Situation(self.env))
+        if report.get("obstacle") and not report.get("lost", {}).keys() - {"no room to note why"}:
+            self.uncountable += runs
 
     def repair(self) -> None:
         """Give the folder back to whom it belongs, with room on its disk; what was exchanged has been put back."""
