@@ -18,7 +18,9 @@ from tests.campaign.world import (
     LAUNCHER,
     NOBODY,
     QUIET,
+    RELAY,
     ROLES,
+    SENDER,
     World,
     send,
 )
@@ -81,7 +83,7 @@ def _strike_runs(world: World, chance: random.Random, signals: tuple[str, ...]) 
     world.answer_with(lambda request: slowly)
     if chance.random() < 0.3:
         world.use(CHILD)
-        world.env["CAMPAIGN_DEEDS"] = chance.choice(["hold 1;flood 1 900", "leave 0.7;lie 1", "close 0 3;hold 0.3"])
+        world.env["CAMPAIGN_DEEDS"] = chance.choice(["hold 2;flood 1 900", "leave 2;lie 1", "close 0 3;hold 0.3"])
     world.env["STAND_IN_SECONDS"] = str(chance.choice([0, 0.1, 0.4]))
     strikes = [_Strike.by_chance(chance, signals) for _ in range(chance.randint(1, 12))]
     for _ in range(chance.randint(1, 4)):
@@ -98,6 +100,39 @@ def _strike_runs(world: World, chance: random.Random, signals: tuple[str, ...]) 
         send(pid, signal.SIGCONT)
     if signals != STOPS:  # who was to wake another may have been killed
         _until_ended(world, world.continue_all)
+
+
+def kills_on_cue(world: World, chance: random.Random) -> None:
+    """A process is killed right after the start of chef-run, or after its end, when the record is being kept."""
+    world.set_up(chance.randint(0, 4))
+    cue = world.folder / "cue"
+    os.mkfifo(cue)
+    world.use(f'#!/bin/sh\nread word <"{cue}"\nexit 7\n')
+    for _ in range(8):
+        role, at_the_end = chance.choice([LAUNCHER, LAUNCHER, LAUNCHER, RELAY, SENDER]), chance.random() < 0.8
+        pause = chance.choice([None, chance.random() ** 2 * 0.03])
+        run = world.start(*world.command_line(chance))
+        writer = os.open(cue, os.O_WRONLY)  # waits until chef-run reads
+        targets = [pid for pid, its in world.processes().items() if its == role]
+        if at_the_end:
+            os.close(writer)  # which ends chef-run
+        if pause is None:
+            _wait_for_a_new_name(world.home.telemetry)
+        else:
+            time.sleep(pause)
+        for pid in targets:
+            run.struck |= {signal.SIGKILL} if pid == run.pid else set()
+            send(pid, signal.SIGKILL)
+        if not at_the_end:
+            os.close(writer)
+        run.wait(10)
+
+
+def _wait_for_a_new_name(folder: Path) -> None:
+    """Return the moment that a file appears there, or goes; or after a while."""
+    names, until = os.listdir(folder), time.monotonic() + 0.2
+    while os.listdir(folder) == names and time.monotonic() < until:
+        pass
 
 
 class _Strike(NamedTuple):
@@ -371,5 +406,9 @@ def _deed(chance: random.Random) -> str:
 
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
-    for attack in (kills, stops, kills_and_stops, exchanges, disks, crowd, purges, opt_outs, servers, silence, children)
+    for attack in (
+        *(kills, kills_on_cue, stops, kills_and_stops),
+        *(exchanges, disks, crowd, purges, opt_outs),
+        *(servers, silence, children),
+    )
 }
