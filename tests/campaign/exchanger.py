@@ -14,6 +14,7 @@ import sys
 import time
 
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
+BAIT = "bait"  # what a file holds that is put in the place of another
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _LONGEST = 0.01  # seconds that something else is there, and that all is as it was
 _FILES = (
@@ -71,7 +72,8 @@ def _lay(bait: str, chance: random.Random, outside: str) -> None:
     elif kind == "folder":
         os.mkdir(bait, 0o777)
     else:
-        os.close(os.open(bait, os.O_CREAT | os.O_EXCL, 0o666))
+        with open(bait, "x") as file:
+            file.write(BAIT)
 
 
 def _exchange_for_a_moment(name: str, bait: str, seconds: float) -> None:

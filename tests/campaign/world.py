@@ -32,6 +32,7 @@ from launcher.consent.decision import DEPTH
 from launcher.consent.situation import Situation
 from launcher.reading import command_line
 from launcher.record import session
+from tests.campaign.exchanger import BAIT
 from tests.support import canaries
 from tests.support.homes import Home
 from tests.support.processes import pids, shown, state
@@ -328,9 +329,10 @@ class World:
         return found | {str(path): _what(path) for path in foreign}
 
     def stored(self) -> list[Path]:
-        """Every file with a session's name, wherever in ~/.chef-workstation it lies."""
+        """Every file with a session's name, wherever in ~/.chef-workstation it lies; but for somebody else's bait."""
         found = self.home.workstation.rglob("session-*-*-*-*-*.json")
-        return sorted(path for path in found if stat.S_ISREG(path.lstat().st_mode))
+        files = [path for path in found if stat.S_ISREG(path.lstat().st_mode)]
+        return sorted(path for path in files if path.read_bytes() != BAIT.encode())
 
     def required(self) -> list[Run]:
         """The runs that must have been recorded, or counted: all but those that a signal of the attack has ended."""
