@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from tests.campaign.world import (
+    CHEF_RUN,
     CHILD,
     EXCHANGER,
     LAUNCHER,
@@ -24,8 +25,10 @@ from tests.campaign.world import (
     World,
     send,
 )
+from tests.support.processes import state
 from tests.support.programs import ISOLATED
 from tests.support.servers import Answer
+from tests.support.waiting import wait_until
 
 Attack = Callable[[World, random.Random], None]
 
@@ -70,6 +73,34 @@ def kills(world: World, chance: random.Random) -> None:
 def stops(world: World, chance: random.Random) -> None:
     """Any of them is stopped, and goes on later: what stops along with it, goes on along with it."""
     _strike_runs(world, chance, STOPS)
+
+
+def short_stops(world: World, chance: random.Random) -> None:
+    """A run, or all of its group, is stopped and told to go on at once: then it goes on, as chef-run alone would."""
+    world.set_up(0)
+    world.use("#!/bin/sh\nexec sleep 20\n")
+    run = world.start(*world.command_line(chance), tty=chance.random() < 0.3)
+    wait_until(lambda: CHEF_RUN in world.processes().values(), "chef-run has begun")
+    chef_run = next(pid for pid, role in world.processes().items() if role == CHEF_RUN)
+    for _ in range(40):
+        whom, name, length = (
+            chance.choice([run.pid, run.pid, -run.pid, chef_run]),
+            chance.choice(STOPS),
+            chance.random(),
+        )
+        send(whom, getattr(signal, name))
+        time.sleep(length**2 * 0.004)
+        send(whom, signal.SIGCONT)
+        until = time.monotonic() + 3
+        while "T" in (state(run.pid), state(chef_run)) and time.monotonic() < until:
+            time.sleep(0.01)
+        if time.monotonic() > until:
+            who = {run.pid: "the launcher", -run.pid: "the group", chef_run: "chef-run"}[whom]
+            states = f"launcher {state(run.pid)}, chef-run {state(chef_run)}"
+            world.findings.append(f"{name} to {who}, and SIGCONT {length**2 * 4:.1f} ms later: {states} 3 s after that")
+            break
+    world.continue_all()
+    send(chef_run, signal.SIGKILL)
 
 
 def kills_and_stops(world: World, chance: random.Random) -> None:
@@ -407,7 +438,7 @@ def _deed(chance: random.Random) -> str:
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
     for attack in (
-        *(kills, kills_on_cue, stops, kills_and_stops),
+        *(kills, kills_on_cue, stops, short_stops, kills_and_stops),
         *(exchanges, disks, crowd, purges, opt_outs),
         *(servers, silence, children),
     )
