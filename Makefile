@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test test-pythons lint packages try-packages demo bench clean
+.PHONY: install test test-pythons lint packages try-packages demo bench campaign clean
 
 install: $(VENV)/.installed
 
@@ -73,6 +73,11 @@ demo: install
 
 bench: install
 	$(VENV)/bin/python scripts/bench
+
+# Attacks by chance, for 20 minutes: SECONDS=, SEED=, ONLY= and the name of one attack.
+campaign: install
+	$(VENV)/bin/python scripts/campaign $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(VENV) build dist

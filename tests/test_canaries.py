@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
+from tests.support.canaries import MARK, command_line
 from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher, Program
@@ -12,36 +13,6 @@ from tests.support.servers import Collector
 
 RUNS = 200
 AT_ONCE = 10
-
-
-def command_line(chosen: random.Random, canaries: itertools.count[int]) -> list[str]:
-    """A command line in which every word that somebody chose is a canary."""
-
-    def canary() -> str:
-        return f"cnry{next(canaries):05}"
-
-    host = f"{chosen.choice(['', 'freebsd', 'refused', 'broken', 'win', 'rocky'])}{canary()}"
-    target = chosen.choice(
-        [
-            "{host}",
-            "{user}@{host}",
-            "{user}:{password}@{host}:2222",
-            "ssh://{user}:{password}@{host}",
-            "{host}[1:3],{other}",
-        ]
-    ).format(host=host, user=canary(), password=canary(), other=canary())
-    options = chosen.choice(
-        [
-            [],
-            ["--user", canary()],
-            [f"--password={canary()}"],
-            ["--sudo-password", canary()],
-            ["-p", "winrm"],
-            ["-p", canary()],
-        ]
-    )
-    recipe = chosen.choice([["user", canary(), f"comment={canary()}"], [f"/tmp/{canary()}/recipe.rb"], [canary()], []])
-    return [*options, target, *recipe]
 
 
 def test_two_hundred_runs_leave_no_canary_in_what_is_ours(
@@ -62,4 +33,4 @@ def test_two_hundred_runs_leave_no_canary_in_what_is_ours(
     sent = b"".join(request.head + request.body for request in plain_collector.requests)
     assert len({request.session_id for request in plain_collector.requests}) == RUNS
     assert b'"hostname_sha256"' in sent
-    assert b"cnry" not in sessions + kept + sent + flushed.stdout + flushed.stderr
+    assert MARK.encode() not in sessions + kept + sent + flushed.stdout + flushed.stderr
