@@ -53,14 +53,17 @@ class GroupSignals:
         self._settle(number)
         return reached
 
-    def drain_before_stop(self) -> bool:
+    def drain_before_stop(self) -> tuple[bool, bool]:
         """Have what the child has written so far passed on, before the shell writes something.
 
-        True if the relay process answers: it was not stopped along with its group.
+        Returns whether the relay process answers, and so was not stopped along with its group; and whether we alone
+        have been continued meanwhile, which the child, now that it has stopped, is to learn.
         """
         self._hear(self._relay.drain)
+        is_continued = _signal.SIGCONT in _signal.sigpending()
+        reached_group = any(number == _signal.SIGCONT for number, _ in self._heard)
         self._forget(_signal.SIGCONT)  # as the kernel does: a stop takes back a SIGCONT not taken yet
-        return not self._relay.is_silent
+        return not self._relay.is_silent, is_continued and not reached_group
 
     def _hear(self, ask: Callable[[], bytes]) -> None:
         """Forget what no longer counts, and ask what has been heard since the last answer."""
@@ -97,7 +100,7 @@ def _is_taken_back(number: int) -> bool:
     return number in _STOPS and _signal.SIGCONT in pending
 
 
-def prepare_to_stop_by(number: int, alone: bool | None) -> None:
+def prepare_to_stop_by(number: int, alone: bool) -> None:
     """Raise the child's stop signal here, still held, before looking again whether the child is stopped.
 
     The kernel lets a later SIGCONT cancel it, and lets it cancel an earlier SIGCONT. Only once the child has really

@@ -206,8 +206,12 @@ class Child:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if changed and os.WIFSTOPPED(status):
                 stopped_by = os.WSTOPSIG(status)
-                alone = quiet.quietly(self._group_signals.drain_before_stop)
-                quiet.quietly(prepare_to_stop_by, stopped_by, alone)
+                alone, goes_on = quiet.quietly(self._group_signals.drain_before_stop) or (False, False)
+                if goes_on:
+                    self._take_next({_signal.SIGCONT})
+                    stopped_by = None
+                else:
+                    quiet.quietly(prepare_to_stop_by, stopped_by, alone)
             elif changed and os.WIFCONTINUED(status):
                 if stopped_by is not None and stopped_by in _signal.sigpending():
                     _signal.sigwait({stopped_by})  # it goes on again: so do we

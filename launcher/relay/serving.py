@@ -75,8 +75,9 @@ def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, 
         if order in (ASK, DRAIN):
             tell(answers, ANSWERED)
     _signal.set_wakeup_fd(-1)
-    if not order:
-        send(child, _signal.SIGKILL)  # the launcher was killed, in place of the program
+    if not order:  # the launcher was killed, in place of the program
+        send(child, _signal.SIGKILL)
+        quietly(forget_arguments)
     for follower in followers:
         follower.drain()
     if order:

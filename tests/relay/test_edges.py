@@ -90,13 +90,18 @@ def test_a_child_that_is_killed_while_stopped_ends_the_run() -> None:
         assert process.wait(PATIENCE) == -signal.SIGKILL
 
 
-def test_what_stays_for_a_grandchild_shows_no_arguments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed", [False, True], ids=["at the end", "killed"])
+def test_what_stays_for_a_grandchild_shows_no_arguments(tmp_path: Path, killed: bool) -> None:
     """Passwords stand there; they are seen for as long as chef-run runs, and no longer."""
-    script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& exit 0"
+    script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& echo ready; {'sleep 60' if killed else ''}"
     with started([*RELAY, "/bin/sh", "-c", script, "--password", "s3cret"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        if killed:
+            process.kill()
         process.wait(PATIENCE)
         (relay,) = [pid for pid in group(process.pid) if program_of(pid).startswith("python")]
-        assert "s3cret" not in shown(relay, "cmdline")
+        wait_until(lambda: "s3cret" not in shown(relay, "cmdline"), "the arguments are forgotten")
         assert shown(relay, "cmdline").startswith("chef-run-launcher")
         (tmp_path / "go").touch()
         wait_until(lambda: has_ended(relay), "the relay goes with the grandchild")

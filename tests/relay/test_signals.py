@@ -225,6 +225,22 @@ def test_a_child_that_stops_right_after_a_continue_stays_stopped(way: list[str],
 
 
 @THROUGH_US
+@pytest.mark.parametrize("name", ["TSTP", "STOP"])
+def test_a_continue_before_the_stop_is_noticed_reaches_the_child(way: list[str], tmp_path: Path, name: str) -> None:
+    """As by `kill -TSTP` and `kill -CONT` of the launcher, at once one after the other."""
+    with started(way + child("note_signals", tmp_path / "log", "SIGCONT")) as process:
+        log = Log(tmp_path / "log")
+        with held_up(process.pid):
+            os.kill(log.child, getattr(signal, "SIG" + name))
+            wait_until(lambda: state(log.child) == "T", "the child stops")
+            process.send_signal(signal.SIGCONT)
+        log.wait_for("SIGCONT")
+        os.kill(log.child, signal.SIGRTMAX)
+        assert process.wait(PATIENCE) == 3
+        assert log.signals() == ["SIGCONT"]
+
+
+@THROUGH_US
 def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_path: Path) -> None:
     with started(way + child("note_signals", tmp_path / "log", "SIGTSTP", "SIGCONT", "SIGUSR1")) as process:
         log = Log(tmp_path / "log")
