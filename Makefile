@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test test-pythons lint packages try-packages demo bench clean
+.PHONY: install test test-pythons lint packages try-packages man demo bench clean
 
 install: $(VENV)/.installed
 
@@ -51,10 +51,11 @@ lint: install
 # Of the same commit, what is built twice is the same.
 packages try-packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)
 
+# MAINTAINER='NAME <ADDRESS>': who is to be asked about them, where the profile does not say so.
 packages: install
 	rm -rf dist
 	$(VENV)/bin/python -m hatchling build --directory dist
-	$(PYTHON) scripts/packaging/build
+	$(PYTHON) scripts/packaging/build $(if $(MAINTAINER),--maintainer='$(MAINTAINER)')
 
 # The wheel and the sdist, by pip and by pipx, where nothing else is: they must bring all that they need.
 try-packages: packages
@@ -67,6 +68,11 @@ try-packages: packages
 	! command -v pipx >/dev/null || { \
 	  export PIPX_HOME=$(CURDIR)/build/pipx PIPX_BIN_DIR=$(CURDIR)/build/bin && pipx install dist/*.whl && \
 	  build/bin/chef-run-launcher --version && build/bin/chef-run-launcher status >/dev/null; }
+
+man: install
+	mkdir -p build
+	$(VENV)/bin/python scripts/packaging/manpage >build/chef-run-launcher.1
+	@echo man -l build/chef-run-launcher.1
 
 demo: install
 	$(VENV)/bin/python scripts/demo.py

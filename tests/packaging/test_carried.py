@@ -223,7 +223,11 @@ def test_options_without_sense_are_named_and_nothing_is_done(options: list[str],
         ("endpoint", 'endpoint = "http://telemetry.example"', "endpoint: http:// is for this machine only"),
         ("folder", "folder = '/opt/$(id)'", "folder under [packages] must look like"),
         ("command", 'command = "chef-run"', "command under [packages] must look like"),
-        ("maintainer", 'maintainer = "a <a@b>\\nPre-Depends: c"', "maintainer under [packages] must look like"),
+        (
+            "command",
+            'command = "/c"\nmaintainer = "a <a@b>\\nPre-Depends: c"',
+            "maintainer under [packages] must look like",
+        ),
         ("product", "product = [[", "not valid TOML"),
     ],
 )

@@ -57,9 +57,17 @@ def machine(folder: Path) -> Path:
         folder,
         "machine",
         "1",
-        "%files\n",
+        _of_its_shells(),
         "Provides: /bin/sh\nProvides: python3 = 3.11\nProvides: coreutils\nProvides: findutils\n",
     )
+
+
+def _of_its_shells() -> str:
+    """The directories of this machine's shells, as files of that .rpm: of whoever else has them, too, none goes."""
+    paths = ("bash-completion", "bash-completion/completions", "fish", "fish/vendor_completions.d", "zsh")
+    here = [path for path in (f"/usr/share/{path}" for path in paths) if Path(path).is_dir()]
+    made = "".join(f"mkdir -p %{{buildroot}}{path}\n" for path in here)
+    return f"%install\n{made}%files\n" + "".join(f"%dir {path}\n" for path in here)
 
 
 def python(folder: Path, version: str) -> Path:
