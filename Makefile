@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test test-pythons lint packages try-packages man demo bench clean
+.PHONY: install test test-pythons lint packages try-packages release roots pins man demo bench clean
 
 install: $(VENV)/.installed
 
@@ -57,6 +57,11 @@ packages: install
 	$(VENV)/bin/python -m hatchling build --directory dist
 	$(PYTHON) scripts/packaging/build $(if $(MAINTAINER),--maintainer='$(MAINTAINER)')
 
+# Packages of a version: only of the commit that CHANGELOG.md and a tag say it is.
+release:
+	$(PYTHON) scripts/packaging/release
+	$(MAKE) packages
+
 # The wheel and the sdist, by pip and by pipx, where nothing else is: they must bring all that they need.
 try-packages: packages
 	rm -rf build && mkdir build
@@ -68,6 +73,14 @@ try-packages: packages
 	! command -v pipx >/dev/null || { \
 	  export PIPX_HOME=$(CURDIR)/build/pipx PIPX_BIN_DIR=$(CURDIR)/build/bin && pipx install dist/*.whl && \
 	  build/bin/chef-run-launcher --version && build/bin/chef-run-launcher status >/dev/null; }
+
+# The .deb in new roots of Debian's releases, which takes some minutes and is not part of .ci/run.
+roots: packages
+	$(VENV)/bin/python scripts/packaging/roots dist/*.deb
+
+# Which of the versions that the packages carry are behind.
+pins:
+	$(PYTHON) scripts/packaging/pins
 
 man: install
 	mkdir -p build

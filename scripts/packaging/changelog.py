@@ -37,7 +37,11 @@ def parse(text: str) -> list[Release]:
             heading = HEADING.fullmatch(line)
             if not heading:
                 raise ValueError(f"CHANGELOG.md: not a version and a date: {line}")
-            releases.append(Release(heading[1], date.fromisoformat(heading[2]), []))
+            try:
+                day = date.fromisoformat(heading[2])
+            except ValueError:
+                raise ValueError(f"CHANGELOG.md: no such day: {heading[2]}") from None
+            releases.append(Release(heading[1], day, []))
         elif line.startswith("- ") and releases:
             releases[-1].changes.append(line[2:].strip())
         elif line.startswith("  ") and releases and releases[-1].changes:

@@ -18,7 +18,7 @@ ADMINISTRATION = ("var/lib/dpkg/", "var/lib/rpm/", "var/log/", "var/cache/", "tm
 
 SET_UP = """
 mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" &&
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
 mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" || exit
 echo ready
 exec cat
@@ -28,8 +28,9 @@ exec cat
 class Root:
     """The layer: a directory in a mount namespace that a process holds open."""
 
-    def __init__(self, folder: Path, holder: int) -> None:
+    def __init__(self, folder: Path, holder: int, beneath: Path) -> None:
         self._folder = folder
+        self._beneath = beneath
         self._enter = ["nsenter", f"--target={holder}", "--mount"]
 
     def run(
@@ -69,20 +70,20 @@ class Root:
             for path, what in changed.items()
             if not f"{path}/".startswith(ADMINISTRATION)
             and path != "var"
-            and not (what.startswith("d") and (Path("/") / path).is_dir())
+            and not (what.startswith("d") and (self._beneath / path).is_dir())
             # Something that is removed where there was nothing leaves a mark as well.
-            and not (what.startswith("c") and not (Path("/") / path).exists())
+            and not (what.startswith("c") and not (self._beneath / path).exists())
         }
 
 
 @contextmanager
-def layer(folder: Path) -> Iterator[Root]:
-    """A layer over this machine. Skips the test where none can be made."""
+def layer(folder: Path, beneath: Path = Path("/")) -> Iterator[Root]:
+    """A layer over this machine, or over another root. Skips the test where none can be made."""
     for tool in ("unshare", "nsenter", "setpriv", "chroot"):
         if shutil.which(tool) is None:
             pytest.skip(f"needs {tool}")
     folder.mkdir()
-    command = ["unshare", "--mount", "sh", "-c", SET_UP, "sh", str(folder)]
+    command = ["unshare", "--mount", "sh", "-c", SET_UP, "sh", str(folder), str(beneath)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as holder:
@@ -90,5 +91,5 @@ def layer(folder: Path) -> Iterator[Root]:
         if holder.stdout.readline() != "ready\n":
             holder.stdin.close()
             pytest.skip("nothing may be mounted here")
-        yield Root(folder, holder.pid)
+        yield Root(folder, holder.pid, beneath)
         holder.stdin.close()
