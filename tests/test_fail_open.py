@@ -56,7 +56,7 @@ def old_python(request: pytest.FixtureRequest) -> str:
     """A Python for which the launcher is not made."""
     for python in PYENV.glob(f"{request.param}.*/bin/python"):
         return str(python)
-    pytest.skip(f"needs a Python {request.param} of pyenv")
+    pytest.skip(f"needs a Python {request.param} of pyenv (pyenv install {request.param})")
 
 
 def start(home: Home, main: Path, *words: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:

@@ -61,6 +61,6 @@ def only(folder: Path, pattern: str) -> Path:
     """The one file of this kind; skips the test where its tool was missing."""
     found = list(folder.glob(pattern))
     if not found:
-        pytest.skip(f"no {pattern} was built: its tool is not installed")
+        pytest.skip(f"no {pattern} was built: its tool is not installed (scripts/install-test-tools)")
     (one,) = found
     return one

@@ -129,7 +129,7 @@ class Machine:
 def machine(request: pytest.FixtureRequest, tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
     for tool in ("dpkg-deb", "rpm", "rpmbuild"):
         if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool}")
+            pytest.skip(f"needs {tool} (scripts/install-test-tools)")
     with layer(tmp_path / "layer") as root:
         yield Machine(root, request.param, tmp_path, packages, next_packages)
 

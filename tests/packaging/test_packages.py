@@ -133,7 +133,7 @@ def test_doctor_says_where_nothing_is_compiled(unpacked: Path, home: Home, chef_
 def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, tmp_path: Path) -> None:
     """Built and inspected; it has never been run on Windows."""
     if shutil.which("msiinfo") is None:
-        pytest.skip("needs msiinfo")
+        pytest.skip("needs msiinfo (scripts/install-test-tools)")
     msi = only(packages, "*.msi")
 
     def table(name: str) -> list[list[str]]:
