@@ -31,7 +31,7 @@ CORE := tests/consent tests/home tests/reading tests/record tests/relay tests/de
 # PYTHON, on which `make test` runs all of it.
 test-pythons:
 	this=$$($(PYTHON) -c 'import sys; print(sys.version_info[1])'); \
-	for minor in 9 11 13; do \
+	for minor in 9 11 13 14; do \
 	  python=$$(scripts/pythons $$minor); \
 	  if [ $$minor = $$this ]; then echo "Python 3.$$minor: make test"; continue; fi; \
 	  if [ -z "$$python" ]; then echo "Python 3.$$minor: not on this machine"; continue; fi; \

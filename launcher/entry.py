@@ -84,7 +84,9 @@ def _wrapped(arguments: list[str]) -> NoReturn:
 
 def _complain(problem: str) -> None:
     """Say on standard error, in one line, why chef-run cannot be run."""
+    from launcher.printable import printable
+
     try:
-        os.write(2, f"chef-run-launcher: {problem}\n".encode("utf-8", "surrogateescape"))
+        os.write(2, f"chef-run-launcher: {printable(problem)}\n".encode())
     except OSError:
         pass  # the caller closed it

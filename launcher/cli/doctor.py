@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 import typer
 
 from launcher import PACKAGE, dependencies, fallback, real
-from launcher.cli.output import console, facts, print_json
+from launcher.cli.output import console, count, facts, print_json
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation
 from launcher.delivery import endpoint, proxy, trust
 from launcher.delivery.endpoint import Endpoint
-from launcher.home import files
+from launcher.home import files, spool
 from launcher.home.layout import Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
@@ -86,6 +86,7 @@ def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     else:
         yield Finding("endpoint", OK, f"{destination.url}, by {destination.named_by}")
         yield from _connection(destination, network)
+    yield from _rejected(situation)
 
 
 def _in_front(situation: Situation) -> Finding:
@@ -256,6 +257,15 @@ else:
     def _ownership(home: Home) -> Iterator[Finding]:
         """Does nothing: Windows has permissions of another kind."""
         yield from ()
+
+
+def _rejected(situation: Situation) -> Iterator[Finding]:
+    """Sessions that were put aside."""
+    number = len(spool.rejected(situation.home)) if situation.home else 0
+    if situation.home and number:
+        reason = spool.last_rejection(situation.home) or "a reason that was not kept"
+        message = f"{count(number, 'session')} put aside, the last because of {reason}"
+        yield Finding("rejected", NOTE, f"{message}; mend that, then `flush --rejected` sends them again")
 
 
 def _connection(destination: Endpoint, network: bool) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from launcher.home.layout import Home
+from launcher.printable import printable
 
 # Characters that the encoding of the output lacks are escaped, instead of ending the command with an error.
 for _stream in (sys.stdout, sys.stderr):
@@ -39,8 +40,11 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def plain(text: str) -> str:
-    """`text` to be printed as it is: markup in it, and bytes that are not UTF-8 (of a path, say), are escaped."""
-    return escape(text.encode("utf-8", "backslashreplace").decode())
+    """`text` from outside, to be printed as it is: without control characters, and with markup in it escaped.
+
+    All that is printed of the environment, of files and their names goes through here, or through `print_json`.
+    """
+    return escape(printable(text))
 
 
 def say_what_is_skipped(home: Home) -> None:

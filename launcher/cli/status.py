@@ -82,6 +82,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
         "rejected": len(spool.rejected(home)),
+        "last_rejection": spool.last_rejection(home),
         "sending": in_background(lock.is_held, home.lock)(LOCK_SECONDS),
         "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
@@ -171,6 +172,8 @@ def _stored_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("waiting", waiting),
         ("rejected, dropped", f"{report['rejected']}, {report['dropped']}"),
     ]
+    if report["last_rejection"]:
+        rows.append(("last rejected", f"{report['last_rejection']}; `flush --rejected` sends them again"))
     failure = report["last_failure"]
     if report["sending"] is None:
         rows.append(("delivery", "not known: the lock does not answer"))

@@ -111,7 +111,7 @@ class Situation:
     def reread(self) -> Situation:
         """The same as it is now: the files that may turn telemetry off are read once more."""
         now = Situation(self.variables, self.arguments)
-        now.profile, now.home_problem = self.profile, self.home_problem
+        now.profile, now.home, now.home_problem = self.profile, self.home, self.home_problem
         return now
 
 

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from launcher.consent.situation import Situation
@@ -23,6 +23,8 @@ from launcher.record import hosts_key, session
 from launcher.record.session import Session
 
 MIN_REQUEST_TIME = 1.0  # seconds; with less time left, no request is started
+SETTLE_AFTER = 0.05  # seconds after which the receipt of a session that has arrived is waited for to be on disk
+TOO_LARGE = 413
 
 Listener = Callable[[str, Outcome], None]  # is called for each session of a request, with its id and the outcome
 
@@ -44,8 +46,8 @@ class Stopped(Exception):
         self.retry_after = retry_after
 
 
-def flush(variables: Mapping[str, str], on_result: Listener) -> Delivery:
-    """Send all that waits, now.
+def flush(variables: Mapping[str, str], on_result: Listener, *, rejected: bool = False) -> Delivery:
+    """Send all that waits, now; with `rejected` what was put aside, too.
 
     Raises OSError as soon as something cannot be written: whatever was sent after that would be sent again.
     """
@@ -54,14 +56,14 @@ def flush(variables: Mapping[str, str], on_result: Listener) -> Delivery:
     except NothingMaySend as error:
         return Delivery(problem=str(error))
     home = route.home
-    if not spool.any_waiting(home):
+    if not spool.any_waiting(home) and not (rejected and spool.rejected(home)):
         return Delivery()
     lock_fd = lock.take(home.lock)
     if lock_fd is None:
         return Delivery(problem="another sender is at work")
     try:
         schedule.begin(home)
-        return _deliver(route, lock_fd, on_result=on_result)
+        return _deliver(route, lock_fd, rejected=rejected, on_result=on_result)
     finally:
         os.close(lock_fd)
 
@@ -88,6 +90,7 @@ def _deliver(
     route: Route,
     lock_fd: int,
     *,
+    rejected: bool = False,
     stored_before: float = math.inf,
     until: float = math.inf,
     on_result: Listener = lambda session_id, outcome: None,
@@ -95,6 +98,8 @@ def _deliver(
     home = route.home
     receipts.make_ready(home)
     spool.tidy(home)
+    if rejected:
+        spool.put_back(home)
     waiting = _stored_before(stored_before, home)
     problem = None
     with transport.connect(route.endpoint) as connection:
@@ -135,14 +140,19 @@ class _Attempt:
     sent: int = 0
     rejected: int = 0
     is_stuck: bool = False  # whether a session could not be moved to rejected/
+    arrived: list[str] = field(default_factory=list)  # the files of sessions that have, and are still there
+    settled: float = -math.inf  # when the last of their receipts were on disk, by the monotonic clock
 
     def send_all(self, paths: Iterable[str]) -> None:
         """Send the sessions in these files.
 
         Raises OSError as soon as a receipt cannot be written, or a session that has arrived cannot be removed.
         """
-        for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
-            self._send(batch)
+        try:
+            for batch in encode.batches(self._read(paths), self.route.endpoint.format, lambda waiting: waiting.record):
+                self._send(batch)
+        finally:
+            self._settle()
         if self.is_stuck:
             raise Stopped("what is to be put aside in rejected/ cannot be")
 
@@ -152,8 +162,10 @@ class _Attempt:
         for path in paths:
             try:
                 yield _Waiting(path, as_sent(session.read(path), self.route.hosts, key))
-            except (session.InvalidSession, files.NotARegularFile, files.TooLarge):
-                self._put_aside(path)
+            except session.InvalidSession as error:
+                self._put_aside(path, f"what its file holds is no session: {error}")
+            except (files.NotARegularFile, files.TooLarge) as error:
+                self._put_aside(path, f"its file is {error.strerror}")
             except OSError:
                 continue  # removed by hand meanwhile (P10), or not readable
 
@@ -162,25 +174,26 @@ class _Attempt:
         day = utc_day()
         request = encode.encode([waiting.record for waiting in batch], self.route.endpoint.format, day)
         outcome = self._post(request)
-        if outcome.result is Result.REJECTED and len(batch) > 1:
-            # Bisect, so that one bad session does not reject the batch.
-            half = len(batch) // 2
-            self._send(batch[:half])
-            self._send(batch[half:])
+        if len(batch) > 1 and (outcome.result is Result.REJECTED or outcome.status == TOO_LARGE):
+            # So that one bad session does not take the others along, nor all of them are too large together. If some
+            # have been taken, it is not known which: each goes once more, by itself, and so none more than twice.
+            size = (len(batch) + 1) // 2 if (outcome.status or 0) >= 400 else 1
+            for start in range(0, len(batch), size):
+                self._send(batch[start : start + size])
             return
         if outcome.result is Result.ACKNOWLEDGED:
             self._acknowledge(batch, request, outcome, day)
         elif outcome.result is Result.REJECTED:
             for waiting in batch:
-                self._put_aside(waiting.path)
+                self._put_aside(waiting.path, outcome.message)
         for waiting in batch:
             self.on_result(waiting.record["id"], outcome)
         if outcome.result is Result.LATER:
             raise Stopped(outcome.message, outcome.retry_after)
 
     def _post(self, request: Request) -> Outcome:
-        # Checked before each request: turning telemetry off must stop a delivery in progress.
-        decision = Situation(self.route.variables).decision
+        # Before each request: turning telemetry off must stop a delivery in progress.
+        decision = self.route.situation.reread().decision
         if not decision.on:
             raise Stopped("telemetry was turned off")
         if decision.hosts.level != self.route.hosts:
@@ -190,23 +203,42 @@ class _Attempt:
         seconds = min(transport.REQUEST_DEADLINE, self.until - time.monotonic())
         if seconds < MIN_REQUEST_TIME:
             raise Stopped("time was up: a later run goes on")
-        return self.connection.post(request, seconds)
+        self.connection.send(request)
+        outcome = self.connection.answer(SETTLE_AFTER)
+        if outcome is None:
+            self._settle()
+            outcome = self.connection.answer(seconds - SETTLE_AFTER)
+        return outcome or Outcome(Result.LATER, "no whole answer in time")
 
     def _acknowledge(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
-        """Write the receipts of a batch that has arrived, and remove its files."""
+        """Write the receipts of a batch that has arrived. Raises OSError."""
+        self.arrived += [waiting.path for waiting in batch]
         ids = [waiting.record["id"] for waiting in batch]
         url, status = self.route.endpoint.url, outcome.status
-        try:
-            # The receipts first, and on disk: after a crash between the two, the sessions are sent again with the same
-            # ids. The files are removed even if the receipts cannot be written: the sessions have arrived.
-            receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
-        finally:
-            spool.remove(waiting.path for waiting in batch)
-        self.sent += len(batch)
+        receipts.add(self.route.home, ids, day=day, endpoint=url, status=status, body=request.body)
+        if time.monotonic() - self.settled >= SETTLE_AFTER:
+            self._settle()
 
-    def _put_aside(self, path: str) -> None:
+    def _settle(self) -> None:
+        """Remove the files of the sessions that have arrived, once their receipts are on disk. Raises OSError.
+
+        To wait for the disk takes as long for many receipts as for one, and longer than to send a session.
+        """
+        if not self.arrived:
+            return
+        arrived, self.arrived = self.arrived, []
         try:
-            spool.reject(self.route.home, path)
+            # The receipts first: after a crash between the two, the sessions are sent again with the same ids. The
+            # files are removed even if the receipts cannot be written: the sessions have arrived.
+            receipts.settle(self.route.home)
+        finally:
+            spool.remove(arrived)
+        self.sent += len(arrived)
+        self.settled = time.monotonic()
+
+    def _put_aside(self, path: str, reason: str) -> None:
+        try:
+            spool.reject(self.route.home, path, reason)
             self.rejected += 1
         except OSError:
             self.is_stuck = True  # it stays where it is, and the others are sent all the same

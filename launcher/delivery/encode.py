@@ -113,9 +113,7 @@ def _log_record(session: Session, day: str) -> dict[str, object]:
 
 
 def _any_value(value: Any) -> dict[str, object]:
-    """A value as OTLP's AnyValue; None becomes one without a value."""
-    if value is None:
-        return {}
+    """A value as OTLP's AnyValue."""
     if isinstance(value, str):
         return {"stringValue": value}
     if isinstance(value, list):
@@ -124,7 +122,8 @@ def _any_value(value: Any) -> dict[str, object]:
 
 
 def _key_values(mapping: dict[str, Any]) -> list[dict[str, object]]:
-    return [{"key": key, "value": _any_value(value)} for key, value in mapping.items()]
+    """A mapping as OTLP's KeyValues. What is not known is left out: real collectors refuse a value without a kind."""
+    return [{"key": key, "value": _any_value(value)} for key, value in mapping.items() if value is not None]
 
 
 def _properties(session: Session) -> dict[str, Any]:

@@ -14,6 +14,14 @@ from launcher.consent.config import Config, Profile
 VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
+# What every reader of a URL takes for the same host and port. Of `https://a.example\.b.example`, urllib.parse makes
+# another host than urllib3, which in turn makes `[::1]` of `junk[::1]junk`.
+_PLACE = re.compile(
+    r"""(?P<host> \[ [0-9a-f:.]+ \] | [a-z0-9_-]{1,63} (?: \. [a-z0-9_-]{1,63} )* )  (?: : (?P<port> [0-9]{0,5} ) )?""",
+    re.VERBOSE,
+)
+_NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")  # what may be taken for an IPv4 address
+
 
 class Refused(Exception):
     """Not the URL of an endpoint. The text says why, and does not quote the URL, which may hold a password."""
@@ -75,25 +83,47 @@ def _preferred_url(
 
 def _normalized(text: str) -> str:
     """The URL as the HTTP library will use it, without a trailing slash. Raises Refused."""
+    if not text.isprintable() or " " in text:  # some of which urlsplit would drop
+        raise Refused("it holds characters that no URL has")
     try:
         parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
     except ValueError:
         raise Refused("it is not a URL") from None
-    if parts.scheme not in DEFAULT_PORTS or not host:
+    if parts.scheme not in DEFAULT_PORTS or not parts.netloc:
         raise Refused("it is not an https:// URL")
     if "@" in parts.netloc or "?" in text or "#" in text:
         raise Refused("it must hold no user, password, query or fragment")
+    host, port = place(parts.netloc, parts.scheme)
     if parts.scheme == "http" and not is_loopback(host):
         raise Refused("http:// is for this machine only: use https://")
-    if not text.isprintable() or " " in text or not host.isascii():
-        raise Refused("it holds characters that no URL has")
     if {".", ".."} & set(parts.path.split("/")):
         raise Refused("its path must hold no . or ..")
-    host = f"[{host}]" if ":" in host else host
-    place = host if port in (None, DEFAULT_PORTS[parts.scheme]) else f"{host}:{port}"
+    if re.search("%(?![0-9A-Fa-f]{2})", parts.path):
+        raise Refused("its path holds a % without two hexadecimal digits")
+    shown = host if port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"
     path = re.sub("%..", lambda code: code[0].upper(), quote(parts.path, safe="%/:@!$&'()*+,;="))
-    return f"{parts.scheme}://{place}{path}".rstrip("/")
+    return f"{parts.scheme}://{shown}{path}".rstrip("/")
+
+
+def place(text: str, scheme: str) -> tuple[str, int]:
+    """The host, in lower case and an IPv6 address in brackets, and the port that `text` names: `host`, or `host:port`.
+
+    Raises Refused for what programs read in different ways.
+    """
+    match = _PLACE.fullmatch(text.lower()) if text.isascii() else None
+    if match is None:
+        raise Refused("its host or its port is none")
+    host, port = match["host"], int(match["port"] or DEFAULT_PORTS[scheme])
+    try:
+        if host.startswith("["):
+            ipaddress.IPv6Address(host[1:-1])
+        elif _NUMERIC.fullmatch(host):
+            ipaddress.IPv4Address(host)
+    except ValueError:
+        raise Refused("its host is not an address") from None
+    if not 0 < port < 65536:
+        raise Refused("its port is none")
+    return host, port
 
 
 def is_loopback(host: str) -> bool:

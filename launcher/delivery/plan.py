@@ -6,7 +6,6 @@ Imports nothing of the network, so that a command that only shows opens no socke
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from launcher.consent import notice
@@ -23,9 +22,9 @@ class NothingMaySend(Exception):
 
 
 class Route(NamedTuple):
-    """From where to where sessions go, and how much of the hosts may be sent; `variables` is the environment."""
+    """From where to where sessions go, how much of the hosts may be sent, and the situation that allowed it."""
 
-    variables: Mapping[str, str]
+    situation: Situation
     home: Home
     endpoint: Endpoint
     hosts: str
@@ -38,7 +37,7 @@ def plan(situation: Situation) -> Route:
         raise NothingMaySend(f"telemetry is off: {decision.reason.name}: {decision.reason.message}")
     if situation.home is None or not notice.is_current(situation.home):
         raise NothingMaySend("the notice has not been shown yet: the next run of chef-run shows it")
-    return Route(situation.variables, situation.home, usable_endpoint(situation), decision.hosts.level)
+    return Route(situation, situation.home, usable_endpoint(situation), decision.hosts.level)
 
 
 def usable_endpoint(situation: Situation) -> Endpoint:

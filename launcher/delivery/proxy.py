@@ -1,13 +1,15 @@
-"""The proxy by which a URL is reached: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or the system's settings."""
+"""The proxy by which a URL is reached: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, or the system's settings."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from launcher.delivery.endpoint import DEFAULT_PORTS, is_loopback
+from launcher.delivery.endpoint import DEFAULT_PORTS, Refused, is_loopback, place
 
 
 class Unusable(Exception):
@@ -22,27 +24,51 @@ class Proxy(NamedTuple):
 
 
 def choose(url: str) -> Proxy | None:
-    """The proxy by which `url` is reached; None if it is reached without one. Raises Unusable."""
+    """The proxy by which the URL of an endpoint is reached; None if it is reached without one. Raises Unusable."""
     parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-    # NO_PROXY may hold an IPv6 address with or without its brackets.
-    if not proxy or proxy_bypass(parts.netloc) or proxy_bypass(parts.hostname or ""):
+    settings = getproxies()
+    name = parts.scheme if settings.get(parts.scheme) else "all"
+    proxy = settings.get(name)
+    if not proxy or _is_exempt(*place(parts.netloc, parts.scheme), settings.get("no", "")):
         return None
     try:
         proxy_parts = urlsplit(proxy if "://" in proxy else "http://" + proxy)
-        host, port = proxy_parts.hostname or "", proxy_parts.port
-    except ValueError:
-        host, port = "", None
+        userinfo, _, rest = proxy_parts.netloc.rpartition("@")
+        host, port = place(rest, "https" if proxy_parts.scheme == "https" else "http")
+    except (ValueError, Refused):
+        raise Unusable(f"{name}_proxy is not the URL of an HTTP proxy") from None
     # Nothing leaves this machine unencrypted, not by a proxy either.
-    if parts.scheme == "http" and host and not is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         return None
-    if not host or proxy_parts.scheme not in ("http", "https"):
-        raise Unusable(f"{parts.scheme}_proxy is not the URL of an HTTP proxy")
-    place = f"[{host}]" if ":" in host else host
-    port = port or DEFAULT_PORTS[proxy_parts.scheme]
+    if proxy_parts.scheme not in DEFAULT_PORTS:
+        raise Unusable(f"{name}_proxy is not the URL of an HTTP proxy")
     # Latin-1 keeps them byte for byte, whatever their encoding.
-    user = unquote_to_bytes(proxy_parts.netloc.rpartition("@")[0]).decode("latin-1")
-    return Proxy(f"{proxy_parts.scheme}://{place}:{port}", user or None)
+    user = unquote_to_bytes(userinfo).decode("latin-1")
+    return Proxy(f"{proxy_parts.scheme}://{host}:{port}", user or None)
+
+
+def _is_exempt(host: str, port: int, exempt: str) -> bool:
+    """Whether the proxy is not for this host: by NO_PROXY, of which `exempt` is the value, or the system's settings.
+
+    The standard library knows names, with or without a port, and `*`; addresses and networks are added here, as curl
+    has them. (requests has a rule of its own, for IPv4 alone.) No name is looked up for this.
+    """
+    if proxy_bypass(f"{host}:{port}"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return any(address in network for network in _networks(exempt))
+
+
+def _networks(exempt: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks among the entries of NO_PROXY; an address is a network of one."""
+    for entry in re.split(r"[\s,]+", exempt):
+        try:
+            yield ipaddress.ip_network(re.sub(r"[\[\]]", "", entry), strict=False)
+        except ValueError:
+            continue
 
 
 def refusal(error: BaseException) -> str | None:

@@ -25,13 +25,18 @@ def make_ready(home: Home) -> None:
 
 
 def add(home: Home, sessions: Iterable[str], *, day: str, endpoint: str, status: int | None, body: bytes) -> None:
-    """Write the receipts of the sessions that one request carried, and wait until they are on disk.
+    """Write the receipts of the sessions that one request carried; `settle` waits until they are on disk.
 
     For the holder of the sender's lock only. Raises OSError.
     """
     sent = {"endpoint": endpoint, "status": status, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     lines = [json.dumps({"day": day, "session": session, **sent}) + "\n" for session in sessions]
-    files.append(home.receipts, "".join(lines).encode(), durable=True)
+    files.append(home.receipts, "".join(lines).encode())
+
+
+def settle(home: Home) -> None:
+    """Wait until all receipts are on disk. Raises OSError."""
+    files.append(home.receipts, b"", durable=True)
 
 
 def discard(home: Home) -> None:

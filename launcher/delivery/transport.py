@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import enum
+import http.client
+import json
 import queue
+import socket
+import ssl
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import urllib3
 
@@ -19,7 +25,7 @@ from launcher.delivery.endpoint import Endpoint
 
 REQUEST_DEADLINE = 15.0  # seconds, from the name lookup to the end of the answer
 SOCKET_TIMEOUTS = urllib3.Timeout(connect=5, read=10)  # seconds, for a connection, for each read
-MAX_ANSWER_READ = 4096  # bytes: enough to tell whether the answer is a web page
+MAX_ANSWER_READ = 64 * 1024  # bytes: enough to tell a web page, and how much of a request was refused
 
 
 class Result(enum.Enum):
@@ -44,38 +50,53 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._pool: urllib3.PoolManager | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
 
-    def post(self, request: Request, seconds: float) -> Outcome:
-        """Send one request, within so many seconds. Never raises, whatever the network or the server does.
-
-        After an outcome LATER the connection may be unusable.
-        """
-        outcome: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    def send(self, request: Request) -> None:
+        """Begin to send one request; `answer` tells how it ended."""
         # In a thread that can be abandoned: timeouts bound each operation on the socket, but neither a name lookup nor
         # an answer that arrives one byte a second.
-        threading.Thread(target=lambda: outcome.put(self._post(request)), daemon=True).start()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, daemon=True)
+            self._thread.start()
+        self._requests.put(request)
+
+    def answer(self, seconds: float) -> Outcome | None:
+        """How the request under way has ended; None if it has not within so many seconds.
+
+        Never raises, whatever the network or the server does. After an outcome LATER, or if the request is given up,
+        the connection is of no further use.
+        """
         try:
-            return outcome.get(timeout=seconds)
+            return self._outcomes.get(timeout=seconds)
         except queue.Empty:
-            return Outcome(Result.LATER, "no whole answer in time")
+            return None
+
+    def _serve(self) -> None:
+        while request := self._requests.get():
+            self._outcomes.put(self._post(request))
 
     def close(self) -> None:
         """Close the connection."""
+        self._requests.put(None)
         if self._pool:
-            self._pool.clear()
+            self._pool.close()
 
     def _post(self, request: Request) -> Outcome:
         try:
             if self._pool is None:
                 self._pool = _open_pool(self._endpoint)
-            response = self._pool.request(
+            response = self._pool.urlopen(
                 "POST",
-                self._endpoint.url + request.path,
+                _target(self._pool, self._endpoint) + request.path,
                 body=request.body,
                 headers=request.headers,
                 redirect=False,
                 retries=False,
+                assert_same_host=False,
                 timeout=SOCKET_TIMEOUTS,
                 preload_content=False,
                 decode_content=False,
@@ -86,7 +107,7 @@ class Connection:
                     response.close()
             finally:
                 response.release_conn()
-            by_proxy = isinstance(self._pool, urllib3.ProxyManager)
+            by_proxy = self._pool.proxy is not None
             return classify(response.status, response.headers, beginning, by_proxy=by_proxy)
         except Exception as error:  # of any kind: in this thread nobody would see it
             return Outcome(Result.LATER, explain(error))
@@ -102,29 +123,76 @@ def connect(endpoint: Endpoint) -> Iterator[Connection]:
         connection.close()
 
 
-def _open_pool(endpoint: Endpoint) -> urllib3.PoolManager:
+def _open_pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
     """The connections to the endpoint. Raises trust.Unusable, proxy.Unusable, or what urllib3 raises."""
-    context = trust.context(endpoint)
     by = proxy.choose(endpoint.url)
+    # To load the authorities takes as long as to send a hundred sessions to this machine, which needs none of them.
+    uses_tls = any(url.startswith("https:") for url in (endpoint.url, by.url if by else ""))
+    context = trust.context(endpoint) if uses_tls or endpoint.ca_file else None
     if by is None:
-        return urllib3.PoolManager(ssl_context=context)
-    headers = urllib3.make_headers(proxy_basic_auth=by.user)
-    return urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+        manager = urllib3.PoolManager(ssl_context=context)
+    else:
+        headers = urllib3.make_headers(proxy_basic_auth=by.user)
+        manager = urllib3.ProxyManager(by.url, proxy_headers=headers, proxy_ssl_context=context, ssl_context=context)
+    pool = manager.connection_from_url(endpoint.url)
+    pool.ConnectionCls = type("Connection", (pool.ConnectionCls,), {"response_class": _FinalAnswer})
+    return pool
+
+
+def _target(pool: urllib3.HTTPConnectionPool, endpoint: Endpoint) -> str:
+    """What is asked for in front of the path of a request: the URL, of a proxy that makes no tunnel; else its path."""
+    return endpoint.url if pool.proxy and endpoint.url.startswith("http:") else urlsplit(endpoint.url).path
+
+
+class _FinalAnswer(http.client.HTTPResponse):
+    """The answer itself. The standard library passes over 100 (Continue) alone of the interim ones before it."""
+
+    def begin(self) -> None:
+        super().begin()
+        while http.client.SWITCHING_PROTOCOLS < self.status < http.client.OK:
+            self.headers = None  # type: ignore[assignment]  # by which it knows that it has begun
+            super().begin()
 
 
 def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes, *, by_proxy: bool = False) -> Outcome:
     """What an answer means; `beginning` is that of its body, `by_proxy` whether it came through a proxy."""
-    message = f"HTTP status {status}"
-    if 200 <= status < 300:
-        # A captive portal answers everything with its own page.
-        if "html" in headers.get("Content-Type", "").lower() or beginning.lstrip().startswith(b"<"):
-            return Outcome(Result.LATER, message + " with a web page: is there a login page between?", status)
-        return Outcome(Result.ACKNOWLEDGED, message, status)
-    if 400 <= status < 500 and status not in (408, 425, 429):
-        if status == 407 and by_proxy:  # the proxy's answer, not the service's
-            return Outcome(Result.LATER, "the proxy wants another user or password (HTTP status 407)", status)
+    message, wait = f"HTTP status {status}", _seconds(headers.get("Retry-After", ""))
+    is_final = 200 <= status < 300 or (400 <= status < 500 and status not in (408, 425, 429))
+    if not is_final:
+        return Outcome(Result.LATER, message, status, wait)
+    if status == 407 and by_proxy:  # the proxy's answer, not the service's
+        return Outcome(Result.LATER, "the proxy wants another user or password (HTTP status 407)", status)
+    body = _unpacked(beginning)
+    if _is_web_page(headers, body):
+        # The service answers programs. A login page, a firewall or a proxy has only people in mind.
+        return Outcome(Result.LATER, f"{message} with a web page: does something between us answer?", status, wait)
+    if status >= 400:
         return Outcome(Result.REJECTED, message, status)
-    return Outcome(Result.LATER, message, status, _seconds(headers.get("Retry-After", "")))
+    if _refused_records(body) > 0:
+        return Outcome(Result.REJECTED, f"{message}, and not all was taken", status)
+    return Outcome(Result.ACKNOWLEDGED, message, status)
+
+
+def _unpacked(beginning: bytes) -> bytes:
+    """The beginning of a body without gzip or deflate, whether or not a header speaks of them; we ask for neither."""
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(beginning, MAX_ANSWER_READ) or beginning
+    except zlib.error:
+        return beginning
+
+
+def _is_web_page(headers: urllib3.HTTPHeaderDict, body: bytes) -> bool:
+    """Whether it is one by its type, or by its first character, in any encoding of Unicode."""
+    before = b"\xef\xbb\xbf\xfe\xff\0 \t\r\n"  # byte order marks, the other half of UTF-16, and white space
+    return "html" in headers.get("Content-Type", "").lower() or body.lstrip(before).startswith(b"<")
+
+
+def _refused_records(body: bytes) -> int:
+    """How many log records of a request an OTLP collector has refused for good, though it answers 200."""
+    try:
+        return int(json.loads(body)["partialSuccess"]["rejectedLogRecords"])
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+        return 0
 
 
 def _seconds(retry_after: str) -> float:
@@ -145,27 +213,43 @@ def explain(error: Exception) -> str:
         return f"the proxy does not connect us ({proxy.refusal(error.original_error) or _reason(error)})"
     for kind, message in _FAILURES:
         if isinstance(error, kind):
-            return message or f"no connection ({_reason(error)})"
+            return message.format(_reason(error))
     return "no connection"
 
 
-# The first match counts: some are subclasses of others. None stands for the operating system's own message.
-_FAILURES: list[tuple[type[Exception], str | None]] = [
+# The first match counts: some are subclasses of others.
+_FAILURES: list[tuple[type[Exception], str]] = [
     (urllib3.exceptions.NameResolutionError, "the endpoint's name cannot be resolved"),
-    (urllib3.exceptions.NewConnectionError, None),
+    (urllib3.exceptions.NewConnectionError, "no connection ({})"),
     (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),
     (urllib3.exceptions.ReadTimeoutError, "no answer in time"),
-    (urllib3.exceptions.SSLError, "no secure connection: is the server's certificate one that this machine trusts?"),
+    (urllib3.exceptions.SSLError, "no secure connection ({})"),
     (urllib3.exceptions.ProtocolError, "the connection broke"),
-    (OSError, None),
+    (OSError, "no connection ({})"),
 ]
 
 
 def _reason(error: BaseException) -> str:
-    """The message of the operating system's error that led to `error`."""
+    """What the system or the TLS library says of the error that led to `error`; nothing that came over the wire."""
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not one that this machine trusts: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS fails: {(cause.reason or 'for an unknown reason').replace('_', ' ').lower()}"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        cause = cause.__cause__ or cause.__context__
+        for kind, message in _REASONS:
+            if isinstance(cause, kind):
+                return message
+        wrapped = next((each for each in cause.args if isinstance(each, BaseException)), None)
+        cause = wrapped or cause.__cause__ or cause.__context__
     return "for an unknown reason"
+
+
+# Of errors that bring no words of their own.
+_REASONS: list[tuple[type[Exception], str]] = [
+    (socket.timeout, "no answer in time"),
+    (ConnectionError, "the connection broke"),
+    (http.client.HTTPException, "what answers does not speak HTTP"),
+]

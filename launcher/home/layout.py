@@ -23,6 +23,7 @@ class Home:
         self.next_attempt = os.path.join(self.telemetry, ".next-attempt")
         self.notice = os.path.join(self.telemetry, ".notice")
         self.hosts_key = os.path.join(self.telemetry, ".hosts-key")
+        self.last_rejection = os.path.join(self.telemetry, ".last-rejection")
         self.dropped = os.path.join(self.telemetry, ".dropped")
 
 

@@ -81,6 +81,7 @@ def discard_all(home: Home) -> int:
 
 def discard_rejected(home: Home) -> int:
     """Remove every rejected session; how many there were."""
+    files.remove(home.last_rejection)
     return sum(files.remove(entry.path) for entry in list(_sessions(home.rejected, home)))
 
 
@@ -100,12 +101,16 @@ def remaining(home: Home) -> list[str]:
     return found
 
 
-def reject(home: Home, path: str) -> None:
-    """Move a session that will never be accepted to rejected/, where people can look at it.
+def reject(home: Home, path: str, reason: str) -> None:
+    """Move a session that will never be accepted to rejected/, where people can look at it, and note why.
 
     Raises OSError if it could not be moved.
     """
     files.make_directory(home.rejected)
+    try:
+        files.replace(home.last_rejection, f"{reason}\n".encode())
+    except OSError:
+        pass  # no room for it: the session goes all the same
     try:
         os.replace(path, os.path.join(home.rejected, os.path.basename(path)))
     except FileNotFoundError:
@@ -115,6 +120,27 @@ def reject(home: Home, path: str) -> None:
 def rejected(home: Home) -> list[str]:
     """The file names of the rejected sessions."""
     return sorted(entry.name for entry in _sessions(home.rejected, home))
+
+
+def last_rejection(home: Home) -> str | None:
+    """Why a session was rejected last; None if that is not known, or there is none any more."""
+    try:
+        return (
+            files.read(home.last_rejection, limit=1024).decode("utf-8", "replace").strip() if rejected(home) else None
+        )
+    except OSError:
+        return None
+
+
+def put_back(home: Home) -> None:
+    """Have every rejected session wait again, but for one that waits already. Raises OSError if one cannot be moved."""
+    for entry in list(_sessions(home.rejected, home)):
+        path = os.path.join(home.telemetry, entry.name)
+        if not os.path.lexists(path):
+            try:
+                os.replace(entry.path, path)
+            except FileNotFoundError:
+                pass  # removed by hand meanwhile
 
 
 def dropped(home: Home) -> int:

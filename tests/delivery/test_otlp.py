@@ -1,9 +1,13 @@
-"""The format `otlp`: OTLP/HTTP in JSON, held against OpenTelemetry's own definitions."""
+"""The format `otlp`: OTLP/HTTP in JSON, held against OpenTelemetry's own definitions and a collector of others."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,23 +15,61 @@ from google.protobuf.json_format import Parse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from launcher.delivery import encode
+from launcher.delivery import attempt, encode
+from launcher.delivery.transport import Outcome
+from launcher.home import files
 from launcher.reading.command_line import targets
 from launcher.record import session
+from tests.support.daemons import rotel
 from tests.support.homes import Home
 from tests.support.programs import Launcher
 from tests.support.servers import Answer, Collector, Request
+from tests.support.waiting import wait_until
 
 DAY = "2026-11-24"
 FORMAT = '[telemetry]\nformat = "otlp"\n'
 
 
-def record(*hosts: str) -> session.Session:
+def record(
+    *hosts: str, host: tuple[str | None, str | None] = ("debian", None), level: str = "sha256"
+) -> session.Session:
+    """A session of a run that connected to these hosts. Of every second one the operating system is not known."""
     command = [",".join(hosts), "directory", "/tmp/foo"]
     systems: list[str | None] = ["linux", None]
+    os, version = host
     return session.build(
-        session.new_id(), {"os": "debian", "version": None}, targets(command), (systems * len(hosts))[: len(hosts)]
+        session.new_id(),
+        {"os": os, "version": version},
+        targets(command),
+        (systems * len(hosts))[: len(hosts)],
+        level,
+        b"key",
     )
+
+
+# What a session can look like, from all that is known to nothing.
+SHAPES = {
+    "known": record("web01", host=("debian", "12.4")),
+    "unknown": record("web01", "winrm://db01", "web02", "db02"),
+    "no targets": record(),
+    "no host": record("web01", host=(None, None)),
+    "salted": record("web01", "winrm://db01", level="salted"),
+    "count": record("web01", "winrm://db01", level="count"),
+    "off": record("web01", "winrm://db01", level="off"),
+    "many": record(*(f"web{number}" for number in range(300))),
+}
+
+
+def known(value: Any) -> Any:
+    """The value without what is not known, as it is sent."""
+    if isinstance(value, dict):
+        return {name: known(each) for name, each in value.items() if each is not None}
+    return [known(each) for each in value] if isinstance(value, list) else value
+
+
+def sent(each: session.Session) -> dict[str, Any]:
+    """What a request says of a session."""
+    return {name: known(value) for name, value in each.items() if name != "schema"}
 
 
 def parsed(body: bytes) -> ExportLogsServiceRequest:
@@ -46,19 +88,19 @@ def plain(value: AnyValue) -> Any:
     return getattr(value, kind)
 
 
-def records_of(body: bytes) -> list[dict[str, Any]]:
+def records_of(export: ExportLogsServiceRequest) -> list[dict[str, Any]]:
     """The sessions that a request carries: what stands in each log record's body, and its id."""
-    (resource,) = parsed(body).resource_logs
-    (scope,) = resource.scope_logs
     return [
         {"id": each.attributes[0].value.string_value, **plain(each.body)}  # it has but this one attribute
+        for resource in export.resource_logs
+        for scope in resource.scope_logs
         for each in scope.log_records
         if len(each.attributes) == 1
     ]
 
 
 def ids_in(request: Request) -> list[str]:
-    return [each["id"] for each in records_of(request.body)]
+    return [each["id"] for each in records_of(parsed(request.body))]
 
 
 def test_opentelemetrys_own_definitions_read_it_without_a_rest() -> None:
@@ -66,8 +108,75 @@ def test_opentelemetrys_own_definitions_read_it_without_a_rest() -> None:
     request = encode.encode(sessions, "otlp", DAY)
     assert request.path == "/v1/logs"
     assert request.headers["Content-Type"] == "application/json"
-    wanted = [{name: each[name] for name in each if name not in ("schema",)} for each in sessions]
-    assert records_of(request.body) == wanted
+    assert records_of(parsed(request.body)) == [sent(each) for each in sessions]
+
+
+def values_in(node: Any) -> Iterator[dict[str, Any]]:
+    """Every AnyValue in a request's JSON."""
+    for name, each in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if name in ("value", "body"):
+            yield each
+        yield from values_in(each)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_value_is_without_a_kind(shape: str) -> None:
+    """Which would be legal, and which real collectors refuse. What is not known is left out."""
+    body = encode.encode([SHAPES[shape]], "otlp", DAY).body
+    assert all(len(value) == 1 for value in values_in(json.loads(body)))
+    assert records_of(parsed(body)) == [sent(SHAPES[shape])]
+
+
+@pytest.fixture
+def behind(tmp_path: Path, home: Home) -> Iterator[Collector]:
+    """What a collector of others passes on what it has understood to. The home's environment names that one."""
+    with Collector() as server:
+        server.otherwise = lambda request: Answer(200, b"", {"Content-Type": "application/x-protobuf"})
+        with rotel(tmp_path, server.url) as url:
+            home.env["CHEF_TELEMETRY_ENDPOINT"] = url
+            yield server
+
+
+def ignore(session_id: str, outcome: Outcome) -> None:
+    """What is sent is looked at elsewhere."""
+
+
+def understood(behind: Collector, count: int) -> list[dict[str, Any]]:
+    """The sessions that the collector has passed on, as soon as there are so many."""
+
+    def passed_on() -> list[dict[str, Any]]:
+        bodies = [gzip.decompress(request.body) for request in behind.requests]
+        return [each for body in bodies for each in records_of(ExportLogsServiceRequest.FromString(body))]
+
+    wait_until(lambda: len(passed_on()) >= count, f"{count} sessions have been passed on")
+    return passed_on()
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["one a request", "all in one"])
+def test_a_collector_of_others_understands_every_session_as_stored(
+    stocked: Home, behind: Collector, alone: bool
+) -> None:
+    stocked.config.write_text(FORMAT)
+    for path in stocked.sessions():
+        path.unlink()
+    stored = list(SHAPES.values())
+    for each in stored:
+        files.create(str(stocked.telemetry / f"session-{each['id']}.json"), session.to_bytes(each))
+        if alone:
+            assert attempt.flush(stocked.env, ignore) == attempt.Delivery(sent=1)
+    if not alone:
+        assert attempt.flush(stocked.env, ignore) == attempt.Delivery(sent=len(stored))
+    assert stocked.sessions() == []
+    found = sorted(understood(behind, len(stored)), key=lambda each: str(each["id"]))
+    assert found == sorted((sent(each) for each in stored), key=lambda each: str(each["id"]))
+
+
+def test_a_collector_of_others_takes_a_full_folder(stocked: Home, launcher: Launcher, behind: Collector) -> None:
+    stocked.config.write_text(FORMAT)
+    ids = stocked.has_waiting(*(f"db{number}" for number in range(498)))
+    assert launcher.run("flush").stdout.endswith(b"Sent 500 sessions.\n")
+    assert set(ids) < {each["id"] for each in understood(behind, 500)}
+    assert len(stocked.receipts()) == 500
 
 
 def test_it_says_who_sends_and_on_which_day_and_no_more() -> None:
@@ -136,6 +245,57 @@ def test_one_session_that_is_refused_takes_no_other_along(
     assert [path.name for path in (stocked.telemetry / "rejected").iterdir()] == [f"session-{bad}.json"]
     assert stocked.sessions() == []
     assert len(collector.requests) < 12
+
+
+@pytest.mark.parametrize("number", ['"1"', "1"])
+def test_of_a_request_taken_in_part_each_goes_once_more_by_itself(
+    stocked: Home, launcher: Launcher, collector: Collector, number: str
+) -> None:
+    """The answer is 200, and does not tell which was refused."""
+    stocked.config.write_text(FORMAT)
+    ids = stocked.has_waiting(*(f"db{number}" for number in range(21)))
+    bad = ids[7]
+    refusal = f'{{"partialSuccess": {{"rejectedLogRecords": {number}, "errorMessage": "s3cret"}}}}'.encode()
+    collector.otherwise = lambda request: Answer(200, refusal if bad in ids_in(request) else b"{}")
+    done = launcher.run("flush")
+    assert done.stdout.endswith(b"Sent 22 sessions, 1 put aside in rejected/.\n")
+    assert b"s3cret" not in done.stdout
+    assert [path.name for path in (stocked.telemetry / "rejected").iterdir()] == [f"session-{bad}.json"]
+    assert len(collector.requests) == 24
+    assert max(Counter(each for request in collector.requests for each in ids_in(request)).values()) == 2
+    assert len(stocked.receipts()) == 22
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"partialSuccess": {"rejectedLogRecords": "0", "errorMessage": "use the other port"}}',
+        b'{"partialSuccess": {"errorMessage": "use the other port"}}',
+        b'{"partialSuccess": {}}',
+        b'{"partialSuccess": null}',
+        b"",
+        b"ok",
+    ],
+)
+def test_a_warning_is_no_refusal(stocked: Home, launcher: Launcher, collector: Collector, body: bytes) -> None:
+    stocked.config.write_text(FORMAT)
+    collector.answers.append(Answer(200, body))
+    assert launcher.run("flush").stdout.endswith(b"Sent 2 sessions.\n")
+    assert len(collector.requests) == 1
+
+
+@pytest.mark.parametrize("type", ["application/json", "text/html"])
+def test_what_is_too_large_together_goes_in_halves(
+    stocked: Home, launcher: Launcher, collector: Collector, type: str
+) -> None:
+    """Whoever says so: the web server in front of a collector may have the narrower limit."""
+    stocked.config.write_text(FORMAT)
+    stocked.has_waiting(*(f"db{number}" for number in range(8)))
+    collector.otherwise = lambda request: (
+        Answer(413, headers={"Content-Type": type}) if len(request.body) > 3000 else Answer()
+    )
+    assert launcher.run("flush").stdout.endswith(b"Sent 10 sessions.\n")
+    assert stocked.sessions() == []
 
 
 def test_a_failure_keeps_all_of_a_request(stocked: Home, launcher: Launcher, collector: Collector) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import socketserver
 import ssl
+import threading
 from collections.abc import Iterator
+from http.client import BadStatusLine, RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -11,11 +15,12 @@ import trustme
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import ProxyError
 
+from launcher.delivery import proxy
 from launcher.delivery.transport import Result, classify, explain
 from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.programs import Launcher
-from tests.support.servers import Answer, Collector
+from tests.support.servers import Answer, Collector, TlsFront, url_of
 
 AUTH = "BasicAuth me pass"
 
@@ -29,7 +34,7 @@ def collector_on_ipv6(home: Home, authority: trustme.CA, tmp_path: Path) -> Iter
     try:
         server = Collector(tls, "::1")
     except OSError:
-        pytest.skip("no IPv6 here")
+        pytest.skip("needs IPv6 on the loopback interface")
     home.env.update(SSL_CERT_FILE=str(certificates), CHEF_TELEMETRY_ENDPOINT=server.url)
     with server:
         yield server
@@ -112,7 +117,7 @@ def test_without_a_proxy_407_is_the_services_own_word(
 
 
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
-@pytest.mark.parametrize("exempt", ["127.0.0.1", "*", "example.org,127.0.0.1"])
+@pytest.mark.parametrize("exempt", ["127.0.0.1", "*", "example.org,127.0.0.1", "10.0.0.0/8,127.0.0.0/8"])
 def test_no_proxy_goes_around_it(
     stocked: Home, launcher: Launcher, collector: Collector, variable: str, exempt: str
 ) -> None:
@@ -121,7 +126,7 @@ def test_no_proxy_goes_around_it(
     assert len(collector.requests) == 2
 
 
-@pytest.mark.parametrize("exempt", [None, "::1", "[::1]"])
+@pytest.mark.parametrize("exempt", [None, "::1", "[::1]", "::1/128"])
 def test_ipv6_is_as_good(
     stocked: Home, launcher: Launcher, collector_on_ipv6: Collector, tmp_path: Path, exempt: str | None
 ) -> None:
@@ -133,8 +138,145 @@ def test_ipv6_is_as_good(
     assert collector_on_ipv6.requests[0].head.replace(b"\r\n", b"\n") in shown
 
 
+def chosen(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> str | None:
+    """The URL of the proxy for an endpoint where these variables are set, and no others."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    found = proxy.choose(url)
+    return found.url if found else None
+
+
 @pytest.mark.parametrize(
-    ("proxy", "explanation"),
+    ("url", "exempt", "goes_around"),
+    [
+        ("https://10.1.2.3", "10.0.0.0/8", True),
+        ("https://10.1.2.3:8443/base", "192.168.0.0/16, 10.0.0.0/8", True),
+        ("https://10.1.2.3", "10.9.9.9/8", True),
+        ("https://10.1.2.3", "10.1.2.2/31", True),
+        ("https://10.1.2.3", "10.1.2.4/31", False),
+        ("https://10.1.2.3", "10.0.0.0/255.0.0.0", True),
+        ("https://10.1.2.3", "0.0.0.0/0", True),
+        ("https://10.1.2.3", "::/0", False),
+        ("https://10.1.2.3", "10.0.0.0/99", False),
+        ("https://10.1.2.3", "10.0.0.0/", False),
+        ("https://10.1.2.3", "10.1.2.3", True),
+        ("https://10.1.2.3", "10.1.2.30", False),
+        ("https://10.example", "10.0.0.0/8", False),
+        ("https://[fd00::7]", "fd00::/8", True),
+        ("https://[fd00::7]", "[fd00::]/8", True),
+        ("https://[fd00::7]", "fd00:0:0:0:0:0:0:7", True),
+        ("https://[fd00::7]:8443", "[fd00::7]:8443", True),
+        ("https://[fd00::7]", "fe80::/10 fd00::/8", True),
+        ("https://[fe80::7]", "fd00::/8", False),
+        ("https://a.example.org", "example.org", True),
+        ("https://a.example.org", ".Example.org", True),
+        ("https://A.example.org", "a.example.org", True),
+        ("https://anexample.org", "example.org", False),
+        ("https://a.example.org", "a.example.org:443", True),
+        ("https://a.example.org:8443", "a.example.org:443", False),
+        ("https://a.example.org", "other.org,*", False),
+        ("https://a.example.org", "*", True),
+        ("https://a.example.org", " , ,", False),
+    ],
+)
+def test_no_proxy_takes_names_ports_addresses_and_networks(
+    monkeypatch: pytest.MonkeyPatch, url: str, exempt: str, goes_around: bool
+) -> None:
+    wanted = None if goes_around else "http://proxy.example:3128"
+    assert chosen(monkeypatch, url, HTTPS_PROXY="http://proxy.example:3128", NO_PROXY=exempt) == wanted
+    assert chosen(monkeypatch, url, all_proxy="http://proxy.example:3128", no_proxy=exempt) == wanted
+
+
+def test_all_proxy_counts_where_no_other_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("all_proxy", "ALL_PROXY"):
+        found = chosen(monkeypatch, "https://a.example", **{name: "proxy.example:3128"}, HTTP_PROXY="http://other:1")
+        assert found == "http://proxy.example:3128"
+    found = chosen(monkeypatch, "https://a.example", ALL_PROXY="http://other:1", https_proxy="https://proxy.example")
+    assert found == "https://proxy.example:443"
+
+
+def test_an_all_proxy_of_another_kind_is_named_and_not_gone_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(proxy.Unusable, match=r"^all_proxy is not the URL of an HTTP proxy$"):
+        chosen(monkeypatch, "https://a.example", ALL_PROXY="socks5h://127.0.0.1:1080")
+
+
+@pytest.mark.parametrize(
+    "value", ["http://a\\.b:3128", "http://junk[::1]junk", "http://a:0", "http://[fe80::1%25eth0]:1"]
+)
+def test_a_proxy_that_can_be_read_in_two_ways_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    with pytest.raises(proxy.Unusable):
+        chosen(monkeypatch, "https://a.example", HTTPS_PROXY=value)
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_a_proxy_may_itself_be_reached_by_tls(
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path, tls: ssl.SSLContext
+) -> None:
+    with tinyproxy(tmp_path, AUTH) as (port, log), TlsFront(tls, port) as front:
+        stocked.env["HTTPS_PROXY"] = front.url.replace("//", "//me:pass@")
+        assert launcher.run("flush").returncode == 0
+    assert f"CONNECT {collector.url.removeprefix('https://')} HTTP/1." in log.read_text()
+    assert len(collector.requests) == 2
+
+
+def test_a_proxy_by_tls_that_refuses_us_says_so(
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path, tls: ssl.SSLContext
+) -> None:
+    with tinyproxy(tmp_path, AUTH) as (port, _), TlsFront(tls, port) as front:
+        stocked.env["HTTPS_PROXY"] = front.url
+        assert "not sent: the proxy does not connect us (HTTP status 407)" in says(launcher)
+
+
+@pytest.mark.parametrize(
+    ("name", "authority_of", "reason"),
+    [
+        ("127.0.0.1", "others", "its certificate is not one that this machine trusts: "),
+        ("proxy.example", "ours", "its certificate is not one that this machine trusts: IP address mismatch"),
+    ],
+)
+def test_a_proxy_by_tls_that_is_not_trusted_says_why(
+    stocked: Home,
+    launcher: Launcher,
+    collector: Collector,
+    authority: trustme.CA,
+    name: str,
+    authority_of: str,
+    reason: str,
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    (authority if authority_of == "ours" else trustme.CA()).issue_cert(name).configure_cert(context)
+    with TlsFront(context, 1) as front:
+        stocked.env["HTTPS_PROXY"] = front.url
+        said = says(launcher)
+    assert f"not sent: the proxy does not connect us ({reason}" in said
+    assert len(stocked.sessions()) == 2
+
+
+class Greeting(socketserver.StreamRequestHandler):
+    """What does not speak TLS."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_a_proxy_without_tls_named_by_https_says_why(stocked: Home, launcher: Launcher, collector: Collector) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), Greeting) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        stocked.env["HTTPS_PROXY"] = url_of(server.socket, secure=True)
+        assert "the proxy does not connect us (TLS fails: wrong version number)" in says(launcher)
+
+
+@pytest.mark.parametrize(
+    ("url", "explanation"),
     [
         ("http://127.0.0.1:1", "the proxy does not connect us (Connection refused)"),
         ("http://s3cret@proxy.invalid:3128", "the proxy does not connect us ("),
@@ -144,16 +286,29 @@ def test_ipv6_is_as_good(
     ],
 )
 def test_a_proxy_that_is_none_is_explained_and_loses_nothing(
-    stocked: Home, launcher: Launcher, collector: Collector, proxy: str, explanation: str
+    stocked: Home, launcher: Launcher, collector: Collector, url: str, explanation: str
 ) -> None:
     """In one line, without its password."""
-    stocked.env["HTTPS_PROXY"] = proxy
+    stocked.env["HTTPS_PROXY"] = url
     said = says(launcher)
     assert explanation in said
     assert "s3cret" not in said
     assert collector.requests == []
     assert len(stocked.sessions()) == 2
     assert explanation in launcher.status()["last_failure"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (socket.timeout("_ssl.c:989: The handshake operation timed out"), "no answer in time"),
+        (RemoteDisconnected("s3cret"), "the connection broke"),
+        (BadStatusLine("s3cret"), "what answers does not speak HTTP"),
+        (ValueError("s3cret"), "for an unknown reason"),
+    ],
+)
+def test_errors_without_words_of_their_own_are_explained_too(error: Exception, reason: str) -> None:
+    assert explain(ProxyError("s3cret", error)) == f"the proxy does not connect us ({reason})"
 
 
 def test_of_a_proxys_answer_to_connect_only_the_number_is_quoted() -> None:

@@ -13,7 +13,7 @@ from tests.support.daemons import nginx
 from tests.support.homes import Home
 from tests.support.processes import wait_for_no_sender
 from tests.support.programs import Launcher
-from tests.support.servers import Collector
+from tests.support.servers import Answer, Collector
 
 
 def trust_only(home: Home, path: str) -> None:
@@ -105,11 +105,30 @@ def test_nginx_takes_all_that_waits_over_one_connection(
     assert len({line[0] for line in lines}) == 1
 
 
-def test_what_nginx_calls_too_large_is_put_aside(
-    stocked: Home, launcher: Launcher, certificate: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        ("client_max_body_size 100; location = /events { proxy_pass http://127.0.0.1:1; }", 413),
+        ("location = /events { deny all; }", 403),
+        ("location = /elsewhere { return 202; }", 404),
+        ("gzip on; gzip_min_length 1; location = /events { return 401; }", 401),
+        ("default_type text/plain; location = /events { return 200 '\ufeff<html>log in'; }", 200),
+    ],
+)
+def test_what_nginx_says_by_a_page_of_its_own_keeps_the_sessions(
+    stocked: Home, launcher: Launcher, certificate: Path, tmp_path: Path, rule: str, status: int
 ) -> None:
-    rules = ("client_max_body_size 100;", "location = /events { proxy_pass http://127.0.0.1:1; }")
-    with nginx(tmp_path, certificate, *rules) as (url, _):
+    with nginx(tmp_path, certificate, rule) as (url, _):
+        stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
+        assert f"not sent: HTTP status {status} with a web page".encode() in launcher.run("flush").stderr
+    assert len(stocked.sessions()) == 2
+
+
+def test_what_a_service_behind_nginx_refuses_is_put_aside(
+    stocked: Home, launcher: Launcher, plain_collector: Collector, certificate: Path, tmp_path: Path
+) -> None:
+    plain_collector.otherwise = lambda request: Answer(status=403)
+    with nginx(tmp_path, certificate, f"location = /events {{ proxy_pass {plain_collector.url}; }}") as (url, _):
         stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
         assert launcher.run("flush").stdout.endswith(b"Sent 0 sessions, 2 put aside in rejected/.\n")
 

@@ -58,7 +58,7 @@ def runs_what_it_carries(prefix: Path, home: Home) -> None:
 def test_an_omnibus_build_puts_it_in_front(prefix: Path, home: Home, tmp_path: Path) -> None:
     ruby = shutil.which("ruby")
     if ruby is None:
-        pytest.skip("needs ruby")
+        pytest.skip("needs ruby (scripts/install-test-tools)")
     files = tmp_path / "files"
     files.mkdir()
     (files / "chef-run-launcher").symlink_to(SOURCE)

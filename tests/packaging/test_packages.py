@@ -133,7 +133,7 @@ def test_doctor_says_where_nothing_is_compiled(unpacked: Path, home: Home, chef_
 def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, tmp_path: Path) -> None:
     """Built and inspected; it has never been run on Windows."""
     if shutil.which("msiinfo") is None:
-        pytest.skip("needs msiinfo")
+        pytest.skip("needs msiinfo (scripts/install-packaging-tools)")
     msi = only(packages, "*.msi")
 
     def table(name: str) -> list[list[str]]:
@@ -168,22 +168,25 @@ def test_the_windows_installer_has_the_files_shims_and_the_path(packages: Path, 
 def cinc(cinc_packages: Path, tmp_path: Path) -> Iterator[Root]:
     """A machine with Cinc Workstation, and the launcher as packaged for it."""
     with layer(tmp_path / "layer") as root:
-        package = workstation.deb(tmp_path, "1", name="cinc-workstation")
+        package = workstation.deb(tmp_path, "1", name="cinc-workstation", behind_a_wrapper=True)
         root.run("dpkg", "-i", package, only(cinc_packages, "*.deb"))
         yield root
 
 
 def test_beside_cinc_it_runs_its_chef_run_and_collects_nothing(cinc: Root) -> None:
     env = {"HOME": "/root", "CHEF_TELEMETRY_ENDPOINT": "http://127.0.0.1:1"}
-    assert cinc.link("/usr/bin/chef-run") == "/opt/chef-run-launcher/bin/chef-run-launcher"
+    assert cinc.link("/opt/cinc-workstation/bin/chef-run") == "/opt/chef-run-launcher/bin/chef-run-launcher"
     assert cinc.run("chef-run", "web01", env=env).stdout == "chef-run of cinc-workstation 1: web01\n"
     assert not [path for path in cinc.changes() if "/.chef-workstation" in path]
     said = cinc.run("chef-run-launcher", "status", env=env).stdout
     assert "Cinc Workstation" in said
     assert "off" in said and "none in this distribution" in said
+    through_chef = 'eval "$(chef shell-init bash)"; chef-run web01'
+    assert cinc.run("sh", "-c", through_chef, env=env).stdout == "chef-run of cinc-workstation 1: web01\n"
     cinc.run("dpkg", "-r", "cinc-workstation")
-    done = cinc.run("chef-run", env=env, fails=True)
+    done = cinc.run("chef-run-launcher", "exec", env=env, fails=True)
     assert "install Cinc Workstation" in done.stderr
+    assert not [path for path in cinc.changes() if "cinc" in path]
 
 
 def test_a_tool_that_is_missing_is_named_and_the_rest_is_built(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Real servers and proxies from Debian's packages, in the foreground and on a port of their own."""
+"""Real servers, proxies and collectors, as they are packaged, in the foreground and on a port of their own."""
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import socket
 import subprocess
@@ -72,13 +73,41 @@ def nginx(folder: Path, certificate: Path, *directives: str) -> Iterator[tuple[s
 
 
 @contextmanager
+def rotel(folder: Path, behind: str) -> Iterator[str]:
+    """An OpenTelemetry collector, which passes on what it has understood to the URL `behind`: its own URL."""
+    package = importlib.util.find_spec("rotel")
+    if package is None or package.origin is None:
+        pytest.skip("needs rotel, of which PyPI has wheels for Linux on x86-64 and Python 3.10 to 3.13")
+    port = _free_port()
+    options = {
+        "otlp-http-endpoint": f"127.0.0.1:{port}",
+        "otlp-grpc-endpoint": f"127.0.0.1:{_free_port()}",
+        "pid-file": folder / "rotel.pid",
+        "log-file": folder / "rotel.log",
+        "exporter": "otlp",
+        "otlp-exporter-protocol": "http",
+        "otlp-exporter-endpoint": behind,
+        "batch-timeout": "50ms",
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    with _running_program(str(Path(package.origin).with_name("rotel-agent")), ["start", *arguments], port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def _running(name: str, arguments: list[str], port: int) -> Iterator[None]:
     program = shutil.which(name, path="/usr/bin:/usr/sbin:/bin:/sbin")
     if program is None:
         pytest.skip(f"needs {name} (scripts/install-test-tools)")
+    with _running_program(program, arguments, port):
+        yield
+
+
+@contextmanager
+def _running_program(program: str, arguments: list[str], port: int) -> Iterator[None]:
     with subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: process.poll() is None and _listens(port), f"{name} listens")
+            wait_until(lambda: process.poll() is None and _listens(port), f"{program} listens")
             yield
         finally:
             process.terminate()

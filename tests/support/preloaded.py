@@ -24,7 +24,7 @@ def flock_that(does: str, folder: Path) -> dict[str, str]:
     """The environment in which locks behave so. Skips the test where there is no C compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("needs a C compiler (gcc)")
+        pytest.skip("needs a C compiler (on Debian: gcc)")
     library = folder / "flock.so"
     command = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
     subprocess.run(command, input=SOURCE.format(body=LOCKS[does]), text=True, check=True)

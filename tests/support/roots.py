@@ -18,8 +18,9 @@ ADMINISTRATION = ("var/lib/dpkg/", "var/lib/rpm/", "var/log/", "var/cache/", "tm
 
 SET_UP = """
 mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" &&
-mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
-mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" || exit
+mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
+mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" &&
+mkdir -p "$1/root$2" && mount --bind "$2" "$1/root$2" || exit
 echo ready
 exec cat
 """
@@ -78,18 +79,23 @@ class Root:
 
 @contextmanager
 def layer(folder: Path, beneath: Path = Path("/")) -> Iterator[Root]:
-    """A layer over this machine, or over another root. Skips the test where none can be made."""
+    """A layer over this machine, or another root, in which the tests' own files are as well.
+
+    Skips the test where none can be made.
+    """
     for tool in ("unshare", "nsenter", "setpriv", "chroot"):
         if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool}")
+            pytest.skip(f"needs {tool} (scripts/install-test-tools)")
     folder.mkdir()
-    command = ["unshare", "--mount", "sh", "-c", SET_UP, "sh", str(folder), str(beneath)]
+    # What the layer does not have if it is another file system.
+    own = folder.parents[1]
+    command = ["unshare", "--mount", "sh", "-c", SET_UP, "sh", str(folder), str(own), str(beneath)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as holder:
         assert holder.stdin and holder.stdout
         if holder.stdout.readline() != "ready\n":
             holder.stdin.close()
-            pytest.skip("nothing may be mounted here")
+            pytest.skip("needs the right to mount: root, in a container with CAP_SYS_ADMIN")
         yield Root(folder, holder.pid, beneath)
         holder.stdin.close()

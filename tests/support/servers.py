@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import socketserver
 import ssl
@@ -48,6 +49,8 @@ class Answer:
     status: int = 202
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    interim: tuple[int, ...] = ()
+    """The statuses of interim answers before it."""
     delay: float = 0
     """Seconds before it answers."""
     after: threading.Event | None = None
@@ -169,6 +172,48 @@ class _Handler(socketserver.StreamRequestHandler):
         os.close(self.connection.detach())
 
 
+class TlsFront(socketserver.ThreadingTCPServer):
+    """TLS in front of what listens on a port of this machine. Serves from a thread while it is used as a context."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, tls: ssl.SSLContext, port: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
+        self.tls = tls
+        self.behind = ("127.0.0.1", port)
+        self.url = url_of(self.socket, secure=True)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust it, or has gone."""
+
+    def __enter__(self) -> TlsFront:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Passing(socketserver.BaseRequestHandler):
+    server: TlsFront
+
+    def handle(self) -> None:
+        tls = self.server.tls.wrap_socket(self.request, server_side=True)
+        with tls as client, socket.create_connection(self.server.behind) as behind:
+            while True:
+                ready = [client] if client.pending() else select.select([client, behind], [], [])[0]
+                for source, target in ((client, behind), (behind, client)):
+                    if source in ready:
+                        content = source.recv(65536)
+                        if not content:
+                            return
+                        target.sendall(content)
+
+
 class Silence:
     """A server that never gets as far as HTTP: it takes connections, if it `accepts` any, and reads nothing."""
 
@@ -205,4 +250,5 @@ def url_of(listener: socket.socket, secure: bool) -> str:
 def encode_answer(answer: Answer) -> bytes:
     headers = {"Content-Length": str(len(answer.body)), **answer.headers}
     lines = [f"HTTP/1.1 {answer.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + answer.body
+    interim = "".join(f"HTTP/1.1 {status} Scripted\r\nLink: </x>\r\n\r\n" for status in answer.interim)
+    return "\r\n".join([interim + lines[0], *lines[1:], "", ""]).encode("latin-1") + answer.body
