@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test test-pythons lint packages try-packages demo bench campaign clean
+.PHONY: install test test-pythons lint packages try-packages release roots pins man demo bench campaign clean
 
 install: $(VENV)/.installed
 
@@ -31,7 +31,7 @@ CORE := tests/consent tests/home tests/reading tests/record tests/relay tests/de
 # PYTHON, on which `make test` runs all of it.
 test-pythons:
 	this=$$($(PYTHON) -c 'import sys; print(sys.version_info[1])'); \
-	for minor in 9 11 13; do \
+	for minor in 9 11 13 14; do \
 	  python=$$(scripts/pythons $$minor); \
 	  if [ $$minor = $$this ]; then echo "Python 3.$$minor: make test"; continue; fi; \
 	  if [ -z "$$python" ]; then echo "Python 3.$$minor: not on this machine"; continue; fi; \
@@ -51,10 +51,16 @@ lint: install
 # Of the same commit, what is built twice is the same.
 packages try-packages: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)
 
+# MAINTAINER='NAME <ADDRESS>': who is to be asked about them, where the profile does not say so.
 packages: install
 	rm -rf dist
 	$(VENV)/bin/python -m hatchling build --directory dist
-	$(PYTHON) scripts/packaging/build
+	$(PYTHON) scripts/packaging/build $(if $(MAINTAINER),--maintainer='$(MAINTAINER)')
+
+# Packages of a version: only of the commit that CHANGELOG.md and a tag say it is.
+release:
+	$(PYTHON) scripts/packaging/release
+	$(MAKE) packages
 
 # The wheel and the sdist, by pip and by pipx, where nothing else is: they must bring all that they need.
 try-packages: packages
@@ -67,6 +73,19 @@ try-packages: packages
 	! command -v pipx >/dev/null || { \
 	  export PIPX_HOME=$(CURDIR)/build/pipx PIPX_BIN_DIR=$(CURDIR)/build/bin && pipx install dist/*.whl && \
 	  build/bin/chef-run-launcher --version && build/bin/chef-run-launcher status >/dev/null; }
+
+# The .deb in new roots of Debian's releases, which takes some minutes and is not part of .ci/run.
+roots: packages
+	$(VENV)/bin/python scripts/packaging/roots dist/*.deb
+
+# Which of the versions that the packages carry are behind.
+pins:
+	$(PYTHON) scripts/packaging/pins
+
+man: install
+	mkdir -p build
+	$(VENV)/bin/python scripts/packaging/manpage >build/chef-run-launcher.1
+	@echo man -l build/chef-run-launcher.1
 
 demo: install
 	$(VENV)/bin/python scripts/demo.py

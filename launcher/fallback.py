@@ -71,10 +71,10 @@ def find(depth=0, places=()):
     Raises NoChefRun.
     """
     for named_by, named in ((REAL, os.environ.get(REAL)), ("[launcher] chef_run", _named_by_config())):
-        if named:  # taken at its word
-            if _is_launcher(named):
-                raise NoChefRun("%s names %s, which is the launcher itself" % (named_by, named))
+        if named and not _is_launcher(named):  # taken at its word
             return named
+        if named and not has_been_put_aside(named):
+            raise NoChefRun("%s names %s, which is the launcher itself" % (named_by, named))
     found = []  # type: list[str]
     for path in _candidates(places):
         if os.path.isfile(path) and os.access(path, os.X_OK) and not _is_launcher(path):
@@ -108,9 +108,7 @@ def _candidates(places):
     # type: (Sequence[str]) -> Iterator[str]
     beside = os.path.dirname(os.path.realpath(sys.argv[0]))
     for path in _profiles_paths() or places:
-        path = os.path.normpath(os.path.join(beside, path))
-        # A link that our packages have put aside: by its own name.
-        yield os.path.realpath(path) if path.endswith(".distrib") else path
+        yield os.path.normpath(os.path.join(beside, path))
     extensions = os.environ.get("PATHEXT", ".EXE;.BAT;.CMD").split(";") if os.name == "nt" else [""]
     for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
         for extension in extensions:
@@ -201,6 +199,16 @@ def _is_launcher(path):
     except (OSError, IOError):
         return False
     return (head[:2] == b"#!" and any(mark in head for mark in OUR_SCRIPTS)) or OUR_SHIM in head
+
+
+def has_been_put_aside(path):
+    # type: (str) -> bool
+    """Whether our packages stand in front of what this path named before; the profile has where that is now."""
+    while os.path.islink(path):
+        if os.path.lexists(path + ".distrib"):
+            return True
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return False
 
 
 def _become(path, arguments, depth):

@@ -46,7 +46,9 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
         return found
     named = config.text("launcher", "chef_run") if config else None
     if config and named and not _may_be_anothers(config):
-        return _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
+        found = _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
+        if found:
+            return found
 
     possible: list[str] = []
     not_executable: list[str] = []
@@ -66,19 +68,30 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
 
 
 def named_by_variable(variables: Mapping[str, str], launcher: str) -> str | None:
-    """The path that the variable names; None if it is not set. Raises NoChefRun if nothing can be run there."""
+    """The path that the variable names; None if it is not set, or means what our packages have put aside.
+
+    Raises NoChefRun if nothing can be run there.
+    """
     named = variables.get(VARIABLE)
     return _checked(named, VARIABLE, launcher) if named else None
 
 
-def _checked(path: str, named_by: str, launcher: str) -> str:
+def _checked(path: str, named_by: str, launcher: str) -> str | None:
     if not os.path.exists(path):
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist")
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
         raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file")
-    if is_launcher(path, launcher):
-        raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
-    return path
+    if not is_launcher(path, launcher):
+        return path
+    if _has_been_put_aside(path):
+        return None
+    raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
+
+
+def _has_been_put_aside(path: str) -> bool:
+    from launcher import fallback
+
+    return fallback.has_been_put_aside(path)
 
 
 def _may_be_anothers(config: Config) -> bool:
@@ -93,7 +106,7 @@ def _may_be_anothers(config: Config) -> bool:
 def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str, depth: int) -> Iterator[str]:
     beside = os.path.dirname(os.path.realpath(launcher))
     for path in profile.chef_run:
-        yield _by_its_own_name(os.path.normpath(os.path.join(beside, path)))
+        yield os.path.normpath(os.path.join(beside, path))
     names = ["chef-run"]
     if sys.platform == "win32":
         names = ["chef-run" + extension for extension in variables.get("PATHEXT", ".EXE;.BAT;.CMD").split(os.pathsep)]
@@ -119,16 +132,6 @@ def _is_same(one: str, other: str) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
-
-
-def _by_its_own_name(path: str) -> str:
-    """The path itself; of a link that our packages have put aside as `.distrib`, where it leads.
-
-    The program may care by which name it is started.
-    """
-    if os.path.basename(path).endswith(".distrib") and os.path.islink(path):
-        return os.path.realpath(path)
-    return path
 
 
 def is_launcher(path: str, launcher: str) -> bool:

@@ -56,7 +56,7 @@ def old_python(request: pytest.FixtureRequest) -> str:
     """A Python for which the launcher is not made."""
     for python in PYENV.glob(f"{request.param}.*/bin/python"):
         return str(python)
-    pytest.skip(f"needs a Python {request.param} of pyenv")
+    pytest.skip(f"needs a Python {request.param} of pyenv (pyenv install {request.param})")
 
 
 def start(home: Home, main: Path, *words: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
@@ -272,6 +272,24 @@ def test_what_the_variable_names_is_taken_at_its_word(home: Home, package: Path,
         assert (done.returncode, done.stdout) == (code, "")
         assert says in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_name_where_we_have_come_to_stand_means_the_original(home: Home, package: Path, tmp_path: Path) -> None:
+    """As our packages put it aside: who named it meant that, and not us."""
+    door = tmp_path / "workstation" / "chef-run"
+    door.parent.mkdir()
+    door.symlink_to(package / "__main__.py")
+    (tmp_path / "link").symlink_to(door)
+    home.env["CHEF_RUN_LAUNCHER_REAL"] = str(tmp_path / "link")
+    main, kept = package / "__main__.py", door.with_name("chef-run.distrib")
+    main.chmod(0o755)
+    for breaks in (None, package / "entry.py"):
+        if breaks:
+            breaks.write_text("broken")
+            kept.unlink()
+        assert start(home, main, "exec").returncode == 127
+        kept.write_text("#!/bin/sh\n")
+        assert start(home, main, "exec", "web01").stdout == "depth=1 1: web01\n"
 
 
 def test_without_a_chef_run_one_line_says_so(home: Home, package: Path, on_path: Path) -> None:

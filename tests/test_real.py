@@ -123,23 +123,25 @@ def test_the_distributions_folder_beside_us_comes_before_path(
 def test_on_path_the_launcher_called_chef_run_is_passed_over(
     tmp_path: Path, home: Home, launcher: Launcher, on_path: Path, kind: str
 ) -> None:
+    # One on the file system of the tests: a hard link leads to no other.
+    started = program(tmp_path / "launcher" / "chef-run-launcher", launcher.path.read_text())
     ours = tmp_path / "ours" / "chef-run"
     ours.parent.mkdir()
     if kind == "symlink":
-        ours.symlink_to(launcher.path)
+        ours.symlink_to(started)
     elif kind == "hard link":
-        os.link(launcher.path, ours)
+        os.link(started, ours)
     elif kind == "copy":
-        shutil.copy(launcher.path, ours)
+        shutil.copy(started, ours)
     elif kind == "alias script":
         program(ours, '#!/bin/sh\nexec chef-run-launcher exec "$@"\n')
     else:
         program(ours, '#!/bin/sh\nexec python3 -I -S /x/launcher/__main__.py exec "$@"\n')
     home.env["PATH"] = f"{ours.parent}:{home.env['PATH']}"
     real = program(on_path / "chef-run")
-    assert ran(launcher.exec()) == str(real)
+    assert ran(Launcher(started, tmp_path, home.env).exec()) == str(real)
     if kind != "package script":
-        home.env["PATH"] = f"{launcher.path.parent}:{home.env['PATH']}"
+        home.env["PATH"] = f"{started.parent}:{home.env['PATH']}"
         assert ran(subprocess.run([ours], env=home.env, capture_output=True, check=False)) == str(real)
 
 

@@ -17,7 +17,11 @@ class Shell(str, Enum):
     POWERSHELL = "powershell"
 
 
-def shell_init(shell: Annotated[Shell, typer.Argument(help="The shell that is to evaluate it.")]) -> None:
+def shell_init(
+    shell: Annotated[
+        Shell, typer.Argument(metavar="bash|zsh|fish|powershell", help="The shell that is to evaluate it.")
+    ],
+) -> None:
     """Print what a shell evaluates so that chef-run is started by way of the launcher.
 
     ~/.bashrc: eval "$(chef-run-launcher shell-init bash)"

@@ -163,7 +163,7 @@ def test_a_home_with_a_name_that_is_no_utf_8_is_shown(used: Home, launcher: Laun
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_can_complete_its_commands(home: Home, launcher: Launcher, shell: str) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"needs {shell}")
+        pytest.skip(f"needs {shell} (scripts/install-test-tools)")
     # It looks which shell has started it. A last command of their own is what shells become, and do not start.
     asked = [shell, "-c", f"'{launcher.path}' --show-completion; true"]
     assert b"chef-run-launcher" in subprocess.run(asked, env=home.env, capture_output=True, check=True).stdout

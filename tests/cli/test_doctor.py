@@ -237,7 +237,7 @@ def test_a_start_on_the_path_whose_python_cannot_run_it_is_named(
     if python == "old":
         python = str(next((Path.home() / ".pyenv" / "versions").glob("3.6.*/bin/python3.6"), ""))
         if not python:
-            pytest.skip("needs a Python 3.6 of pyenv")
+            pytest.skip("needs a Python 3.6 of pyenv (pyenv install 3.6)")
     start = tmp_path / "bin" / "chef-run"
     start.parent.mkdir()
     start.write_text(f"{first.format(python=python)}\nfrom launcher.__main__ import main\nmain()\n")

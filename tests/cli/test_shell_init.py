@@ -45,7 +45,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, home: Home, launcher: 
     """A shell whose start-up file has our line, and a chef-run that it finds on the PATH."""
     name = str(request.param)
     if shutil.which(name) is None:
-        pytest.skip(f"needs {name}")
+        pytest.skip(f"needs {name} (scripts/install-test-tools)")
     chef_run = tmp_path / "bin" / "chef-run"
     chef_run.parent.mkdir()
     chef_run.write_text(CHEF_RUN)

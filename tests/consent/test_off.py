@@ -196,7 +196,7 @@ def test_a_system_policy_that_may_not_be_looked_at_counts_as_off(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     if shutil.which("setpriv") is None:
-        pytest.skip("needs setpriv, of util-linux")
+        pytest.skip("needs setpriv (scripts/install-test-tools)")
     mounts = system_policy("") + " && chmod 700 /etc/chef-workstation"
     as_nobody = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]  # root without the rights of root
     mounts += " && chown 1234 /etc/chef-workstation"

@@ -313,7 +313,6 @@ def test_config_toml_stays_whose_it_was(stocked: Home, launcher: Launcher) -> No
     assert (stocked.config.stat().st_uid, stocked.config.stat().st_gid) == (1234, 1235)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs chattr")
 def test_what_cannot_be_deleted_is_named_and_not_called_deleted(stocked: Home, launcher: Launcher) -> None:
     (stocked.telemetry / "receipts.jsonl").mkdir()
     done = launcher.run("purge", "--yes")

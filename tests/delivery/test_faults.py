@@ -27,7 +27,7 @@ OUTPUT = "#!/bin/sh\necho out; echo err >&2; exit 7\n"
 EXPECTED = (7, b"out\n", b"err\n")
 # What a shell does with `out=$(chef-run …)`: it waits until nobody holds the pipe any more.
 # With a descriptor that is none of ours, such as make's job server hands down.
-SUBSTITUTION = 'out=$("$0" exec web03 a b 7</etc/hosts); code=$?; echo "$out"; exit $code'
+SUBSTITUTION = 'out=$("$0" exec web03 a b 7<"$0"); code=$?; echo "$out"; exit $code'
 HTML = {"Content-Type": "text/html"}
 
 
@@ -81,7 +81,7 @@ def unresolvable() -> Iterator[str]:
         try:
             resolver.bind((RESOLVER, 53))
         except OSError as error:
-            pytest.skip(f"there can be no resolver on {RESOLVER}: {error.strerror}")
+            pytest.skip(f"needs the right to listen on {RESOLVER}:53, as root: {error.strerror}")
         yield "https://collector.example"
         resolver.settimeout(0)
         assert b"collector" in resolver.recv(512)

@@ -406,10 +406,19 @@ def test_an_endpoint_is_shown_as_it_is_used(
     port = plain_collector.url.rpartition(":")[2]
     stocked.env["CHEF_TELEMETRY_ENDPOINT"] = written.format(port=port)
     assert launcher.status()["endpoint"]["url"] == used.format(port=port)
+    if "localhost" in used and not resolves("localhost"):
+        pytest.skip("needs localhost in /etc/hosts")
     shown = launcher.run("show", "--wire").stdout
     assert launcher.run("flush").returncode == 0
     for request in plain_collector.wait_for_requests(2):
         assert (request.head + request.body).replace(b"\r\n", b"\n") in shown
+
+
+def resolves(name: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except OSError:
+        return False
 
 
 def test_the_port_that_goes_without_saying_is_not_said(home: Home, launcher: Launcher) -> None:

@@ -34,7 +34,7 @@ def collector_on_ipv6(home: Home, authority: trustme.CA, tmp_path: Path) -> Iter
     try:
         server = Collector(tls, "::1")
     except OSError:
-        pytest.skip("no IPv6 here")
+        pytest.skip("needs IPv6 on the loopback interface")
     home.env.update(SSL_CERT_FILE=str(certificates), CHEF_TELEMETRY_ENDPOINT=server.url)
     with server:
         yield server

@@ -14,11 +14,14 @@ from tests.support.programs import python_with_pip
 
 SOURCE = Path(__file__).resolve().parents[2]
 NEXT_VERSION = "99.0.0"
+# Packages name somebody who is to be asked about them: here, nobody (RFC 2606).
+MAINTAINER = "The tests of chef-run-launcher <tests@example.org>"
 
 
-def build(source: Path, output: Path, *options: str, date: str = "1700000000") -> Path:
+def build(source: Path, output: Path, *options: str, date: str = "1700000000", maintainer: str = MAINTAINER) -> Path:
     """Run the build of a source tree. Returns the directory of what it built."""
-    command = [python_with_pip(), str(source / "scripts" / "packaging" / "build"), f"--output={output}", *options]
+    command = [python_with_pip(), str(source / "scripts" / "packaging" / "build"), f"--output={output}"]
+    command += [f"--maintainer={maintainer}", *options]
     env = {**os.environ, "SOURCE_DATE_EPOCH": date}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -29,6 +32,8 @@ def source_of_next_version(folder: Path) -> Path:
     """The source as a later release will have it: another version, a module more and one less."""
     for name in ("launcher", "scripts"):
         shutil.copytree(SOURCE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", "CHANGELOG.md"):
+        shutil.copy(SOURCE / name, folder)
     init = folder / "launcher" / "__init__.py"
     init.write_text(init.read_text().replace(launcher.__version__, NEXT_VERSION))
     (folder / "launcher" / "cli" / "watched.py").rename(folder / "launcher" / "cli" / "watching.py")
@@ -61,6 +66,6 @@ def only(folder: Path, pattern: str) -> Path:
     """The one file of this kind; skips the test where its tool was missing."""
     found = list(folder.glob(pattern))
     if not found:
-        pytest.skip(f"no {pattern} was built: its tool is not installed")
+        pytest.skip(f"no {pattern} was built: its tool is not installed (scripts/install-packaging-tools)")
     (one,) = found
     return one

@@ -58,7 +58,7 @@ def runs_what_it_carries(prefix: Path, home: Home) -> None:
 def test_an_omnibus_build_puts_it_in_front(prefix: Path, home: Home, tmp_path: Path) -> None:
     ruby = shutil.which("ruby")
     if ruby is None:
-        pytest.skip("needs ruby")
+        pytest.skip("needs ruby (scripts/install-test-tools)")
     files = tmp_path / "files"
     files.mkdir()
     (files / "chef-run-launcher").symlink_to(SOURCE)
@@ -223,7 +223,11 @@ def test_options_without_sense_are_named_and_nothing_is_done(options: list[str],
         ("endpoint", 'endpoint = "http://telemetry.example"', "endpoint: http:// is for this machine only"),
         ("folder", "folder = '/opt/$(id)'", "folder under [packages] must look like"),
         ("command", 'command = "chef-run"', "command under [packages] must look like"),
-        ("maintainer", 'maintainer = "a <a@b>\\nPre-Depends: c"', "maintainer under [packages] must look like"),
+        (
+            "command",
+            'command = "/c"\nmaintainer = "a <a@b>\\nPre-Depends: c"',
+            "maintainer under [packages] must look like",
+        ),
         ("product", "product = [[", "not valid TOML"),
     ],
 )

@@ -291,7 +291,7 @@ def test_what_else_stands_in_a_payload_is_passed_over(tmp_path: Path) -> None:
 def test_links_pipes_and_folders_are_neither_read_nor_removed(tmp_path: Path) -> None:
     """Nor waited for."""
     if sys.platform == "win32":
-        pytest.skip("no FIFOs")
+        pytest.skip("needs FIFOs, which Windows has not")
     elsewhere = tmp_path / "elsewhere"
     folder = tmp_path / "telemetry"
     elsewhere.mkdir()

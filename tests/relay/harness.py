@@ -75,7 +75,7 @@ def held_up(pid: int) -> Iterator[None]:
     ptrace = ctypes.CDLL(None, use_errno=True).ptrace
     ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
     if ptrace(seize, pid, None, None) != 0:
-        pytest.skip(f"needs ptrace, to hold a process up: {os.strerror(ctypes.get_errno())}")
+        pytest.skip(f"needs ptrace, as root or with CAP_SYS_PTRACE: {os.strerror(ctypes.get_errno())}")
     ptrace(interrupt, pid, None, None)
     os.waitpid(pid, any_kind)
     try:

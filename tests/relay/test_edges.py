@@ -32,7 +32,7 @@ NO_PROC = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /proc && exec
 def as_nobody() -> list[str]:
     """What to put before a command so that another user runs it. Skips where this Python is not for everybody."""
     if shutil.which("setpriv") is None:
-        pytest.skip("needs setpriv (util-linux)")
+        pytest.skip("needs setpriv (scripts/install-test-tools)")
     if subprocess.run([*NOBODY, sys.executable, "-I", "-S", "-c", ""], check=False).returncode != 0:
         pytest.skip("needs root, and a Python that everybody may run")
     return NOBODY
@@ -41,7 +41,7 @@ def as_nobody() -> list[str]:
 @pytest.fixture
 def without_proc() -> list[str]:
     if subprocess.run([*NO_PROC, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("needs the right to mount something over /proc")
+        pytest.skip("needs the right to mount something over /proc: root, in a container with CAP_SYS_ADMIN")
     return NO_PROC
 
 

@@ -63,7 +63,7 @@ def ruby(library: str, script: str) -> list[str]:
     """The command line of a round in Ruby."""
     found = shutil.which("ruby")
     if found is None or subprocess.run([found, "-r", library, "-e", ""], capture_output=True).returncode:
-        pytest.skip(f"needs ruby with {library}, which scripts/install-test-tools installs on Debian")
+        pytest.skip(f"needs ruby with {library} (scripts/install-test-tools)")
     return [found, "-r", library, "-e", f"{ROUNDS}.times do |round|\nputs 'round', round\n{script}\nend"]
 
 

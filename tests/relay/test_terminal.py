@@ -427,7 +427,7 @@ def test_a_hang_up_of_the_shell_ends_the_run(way: list[str], tmp_path: Path) -> 
 def test_the_real_spinner_turns_as_it_does_without_us() -> None:
     ruby = shutil.which("ruby")
     if ruby is None or subprocess.run([ruby, "-e", "require 'tty-spinner'"], capture_output=True).returncode:
-        pytest.skip("needs ruby with tty-spinner")
+        pytest.skip("needs ruby with tty-spinner (scripts/install-test-tools)")
     script = """
         require "tty-spinner"
         spinner = TTY::Spinner.new("[:spinner] :title", format: :dots, hide_cursor: true, output: $stdout)

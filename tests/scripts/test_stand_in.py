@@ -304,7 +304,7 @@ def test_without_a_home_it_runs_and_leaves_nothing(chef_run: Program, home: Home
 def recorded(name: str) -> Recording:
     found = [recording for recording in recordings() if recording.name == name]
     if not found:
-        pytest.skip(f"no recording of {name} beside this repository (../shared/transcripts)")
+        pytest.skip(f"needs the recording of {name}, which is not published, in ../shared/transcripts")
     return found[0]
 
 

@@ -34,10 +34,10 @@ def system_policy(text: str, mode: int = 0o644) -> str:
 def run_with(mounts: str, *command: object, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
     """Run a command where the shell line `mounts` has been done. Skips the test where that is not allowed."""
     if shutil.which("unshare") is None:
-        pytest.skip("no unshare here")
+        pytest.skip("needs unshare (scripts/install-test-tools)")
     script = f'({mounts}) >/dev/null 2>&1 || exit {_MAY_NOT_MOUNT}; exec "$@"'
     whole = ["unshare", "--mount", "sh", "-c", script, "sh", *map(str, command)]
     done = subprocess.run(whole, env=env, capture_output=True, check=False)
     if done.returncode == _MAY_NOT_MOUNT or done.stderr.startswith(b"unshare:"):
-        pytest.skip("nothing may be mounted here, or the tool is missing (scripts/install-test-tools)")
+        pytest.skip("needs the right to mount (root with CAP_SYS_ADMIN), and what scripts/install-test-tools installs")
     return done

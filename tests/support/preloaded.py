@@ -48,7 +48,7 @@ def preloaded(source: str, folder: Path) -> dict[str, str]:
     """The environment in which these functions stand in front of the C library's. Skips as `flock_that` does."""
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("needs a C compiler (gcc)")
+        pytest.skip("needs a C compiler (on Debian: gcc)")
     library = folder / "preloaded.so"
     command = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(library)]
     subprocess.run(command, input=f"#include <errno.h>\n#include <unistd.h>\n{source}", text=True, check=True)

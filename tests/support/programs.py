@@ -28,7 +28,7 @@ def python_with_pip() -> str:
         done = subprocess.run([name, "-c", script], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return done.stdout.strip()
-    pytest.skip("needs a python3 with pip")
+    pytest.skip("needs a python3 with pip (on Debian: python3-pip)")
 
 
 def install_as_chef_run(script: Path, folder: Path) -> Path:

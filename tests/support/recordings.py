@@ -13,7 +13,7 @@ from tests.support.homes import Home
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 FOLDER = SHARED / "transcripts"
-WHY_SKIPPED = "no recordings of the real chef-run beside this repository (../shared/transcripts)"
+WHY_SKIPPED = "needs recordings of the real chef-run, which are not published, in ../shared/transcripts"
 
 OPERATOR = "/home/operator"
 
@@ -84,7 +84,7 @@ def grammar_cases() -> list[Any]:
     """Command lines, and what the real parser made of them; one skipped case where there are none."""
     path = SHARED / "grammar.json"
     if not path.is_file():
-        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {path.name} beside the repository"))]
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"needs {path.name} in ../shared, not published"))]
     return [
         pytest.param(case, id=f"{number}: {' '.join(case['argv'])!r}"[:80])
         for number, case in enumerate(json.loads(path.read_text()))

@@ -18,8 +18,9 @@ ADMINISTRATION = ("var/lib/dpkg/", "var/lib/rpm/", "var/log/", "var/cache/", "tm
 
 SET_UP = """
 mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" &&
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
-mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" || exit
+mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
+mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" &&
+mkdir -p "$1/root$2" && mount --bind "$2" "$1/root$2" || exit
 echo ready
 exec cat
 """
@@ -28,8 +29,9 @@ exec cat
 class Root:
     """The layer: a directory in a mount namespace that a process holds open."""
 
-    def __init__(self, folder: Path, holder: int) -> None:
+    def __init__(self, folder: Path, holder: int, beneath: Path) -> None:
         self._folder = folder
+        self._beneath = beneath
         self._enter = ["nsenter", f"--target={holder}", "--mount"]
 
     def run(
@@ -69,26 +71,31 @@ class Root:
             for path, what in changed.items()
             if not f"{path}/".startswith(ADMINISTRATION)
             and path != "var"
-            and not (what.startswith("d") and (Path("/") / path).is_dir())
+            and not (what.startswith("d") and (self._beneath / path).is_dir())
             # Something that is removed where there was nothing leaves a mark as well.
-            and not (what.startswith("c") and not (Path("/") / path).exists())
+            and not (what.startswith("c") and not (self._beneath / path).exists())
         }
 
 
 @contextmanager
-def layer(folder: Path) -> Iterator[Root]:
-    """A layer over this machine. Skips the test where none can be made."""
+def layer(folder: Path, beneath: Path = Path("/")) -> Iterator[Root]:
+    """A layer over this machine, or another root, in which the tests' own files are as well.
+
+    Skips the test where none can be made.
+    """
     for tool in ("unshare", "nsenter", "setpriv", "chroot"):
         if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool}")
+            pytest.skip(f"needs {tool} (scripts/install-test-tools)")
     folder.mkdir()
-    command = ["unshare", "--mount", "sh", "-c", SET_UP, "sh", str(folder)]
+    # What the layer does not have if it is another file system.
+    own = folder.parents[1]
+    command = ["unshare", "--mount", "sh", "-c", SET_UP, "sh", str(folder), str(own), str(beneath)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as holder:
         assert holder.stdin and holder.stdout
         if holder.stdout.readline() != "ready\n":
             holder.stdin.close()
-            pytest.skip("nothing may be mounted here")
-        yield Root(folder, holder.pid)
+            pytest.skip("needs the right to mount: root, in a container with CAP_SYS_ADMIN")
+        yield Root(folder, holder.pid, beneath)
         holder.stdin.close()

@@ -22,4 +22,4 @@ def _why_not() -> str | None:
     if shutil.which("strace") is None:
         return "needs strace (scripts/install-test-tools)"
     probe = subprocess.run(["strace", "-qq", "-o", os.devnull, "/bin/true"], capture_output=True, check=False)
-    return "strace is not allowed here" if probe.returncode else None
+    return "strace needs ptrace: a container with CAP_SYS_PTRACE" if probe.returncode else None

@@ -1,0 +1,102 @@
+"""The manual page, chef-run-launcher(1): what it names, and what man and mandoc say of it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+import launcher
+from launcher.home.layout import Home as Layout
+from tests.packaging.conftest import SOURCE, only
+from tests.support.programs import INSTALLED
+
+PACKAGE = Path(launcher.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page, as `make man` makes it."""
+    path = tmp_path_factory.mktemp("man") / "chef-run-launcher.1"
+    with open(path, "wb") as file:
+        subprocess.run([sys.executable, SOURCE / "scripts" / "packaging" / "manpage"], stdout=file, check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def text(page: Path) -> str:
+    """What a reader sees of it."""
+    if shutil.which("mandoc") is None:
+        pytest.skip("needs mandoc (scripts/install-packaging-tools)")
+    command = ["mandoc", "-T", "utf8", "-O", "width=500", str(page)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return re.sub(".\x08", "", shown)  # bold and underlined, as a typewriter has it
+
+
+def test_man_shows_it_without_a_warning(page: Path) -> None:
+    if shutil.which("man") is None or shutil.which("groff") is None:
+        pytest.skip("needs man and groff (scripts/install-packaging-tools)")
+    env = {**os.environ, "MANROFFSEQ": "", "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
+    command = ["man", "--warnings", "--encoding=UTF-8", "--local-file", "-Tutf8", "--ditroff", str(page)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_mandoc_finds_nothing_wrong_with_it(page: Path) -> None:
+    if shutil.which("mandoc") is None:
+        pytest.skip("needs mandoc (scripts/install-packaging-tools)")
+    done = subprocess.run(["mandoc", "-T", "lint", page], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_it_has_all_that_help_shows(text: str) -> None:
+    """Commands, options, and what they mean: word by word, however lines are broken."""
+    flat = " ".join(text.split())
+    env = {**os.environ, "COLUMNS": "500", "NO_COLOR": "1", "TERM": "dumb"}
+
+    def help_of(*words: str) -> str:
+        return subprocess.run([INSTALLED, *words, "--help"], env=env, capture_output=True, text=True, check=True).stdout
+
+    commands = re.findall(r"^│ ([a-z-]+)  +(\w.*?) *│$", help_of(), re.MULTILINE)
+    assert len(commands) == 12
+    for command, summary in commands:
+        assert summary in flat
+        if command == "exec":
+            continue  # its --help is chef-run's
+        rows = re.findall(r"^│ \*? *(\S+) .*?  (\w[^│]*?\.) .*│$", help_of(command), re.MULTILINE)
+        for word, meaning in [row for row in rows if row[0] != "--help"]:
+            assert meaning in flat
+            assert word.strip("[].") in flat
+
+
+def test_it_names_every_variable_and_every_file(text: str) -> None:
+    sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    variables = set(re.findall(r'"((?:CHEF|DO_NOT|SSL_CERT)_[A-Z_]+)"', sources))
+    assert {"CHEF_TELEMETRY_OPT_OUT", "CHEF_RUN_LAUNCHER_REAL", "SSL_CERT_FILE"} < variables
+    assert {each for each in variables if each not in text} == set()
+    layout = Layout("~")
+    for path in (layout.config, layout.installation_id, layout.receipts, f"{layout.rejected}/"):
+        assert path in text
+    for code in ("0", "1", "2", "126", "127"):
+        assert re.search(rf"\b{code}\b", text.partition("EXIT STATUS")[2].partition("ENVIRONMENT")[0])
+
+
+def test_the_packages_and_the_folder_have_it(packages: Path, tmp_path: Path) -> None:
+    """Of what they carry, which need not be what is installed here."""
+    with tarfile.open(only(packages, "*-folder.tar.gz")) as archive:
+        (member,) = [each for each in archive if each.name.endswith("/share/man/man1/chef-run-launcher.1")]
+        file = archive.extractfile(member)
+        assert file
+        page = file.read()
+    assert b"dry\\-run" in page
+    subprocess.run(["dpkg-deb", "-x", only(packages, "*.deb"), tmp_path / "deb"], check=True)
+    assert gzip.decompress((tmp_path / "deb/usr/share/man/man1/chef-run-launcher.1.gz").read_bytes()) == page
+    listed = subprocess.run(["rpm", "-qpl", only(packages, "*.rpm")], capture_output=True, text=True, check=True).stdout
+    assert "/usr/share/man/man1/chef-run-launcher.1.gz" in listed.splitlines()
