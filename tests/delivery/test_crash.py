@@ -107,7 +107,7 @@ def test_a_sender_killed_as_it_puts_aside_or_waits_loses_nothing(
     assert ended == 0
 
 
-@pytest.mark.parametrize("call", ["write", "mkdir", "fchmod", "fadvise64", "fsync", "link", "unlink", "rename"])
+@pytest.mark.parametrize("call", ["write", "mkdir", "fchmod", "fadvise64", "fsync", "link,linkat", "unlink", "rename"])
 def test_a_launcher_killed_at_any_write_leaves_whole_sessions(
     home: Home, launcher: Launcher, chef_run: Program, plain_collector: Collector, call: str
 ) -> None:
