@@ -218,7 +218,7 @@ def test_both_can_be_removed_at_once(machine: Machine, names: tuple[str, str]) -
 
 
 @pytest.mark.parametrize("machine", ["rpm of SUSE"], indirect=True)
-def test_where_an_upgrade_takes_workstations_links_it_is_in_front(machine: Machine) -> None:
+def test_where_an_upgrade_takes_the_links_it_is_in_front(machine: Machine) -> None:
     """Its own door is gone then, with or without us."""
     machine.install(machine.workstation, machine.launcher)
     machine.install(machine.next_workstation)
