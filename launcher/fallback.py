@@ -283,6 +283,8 @@ def _note(error):
 def _end(problem, code):
     # type: (str, int) -> NoReturn
     try:
+        import re
+
         # A path may hold what a terminal would obey.
         sys.stderr.write("chef-run-launcher: %s\n" % re.sub("[\0-\x1f\x7f-\x9f]", "?", problem))
         sys.stderr.flush()
