@@ -283,6 +283,8 @@ def _note(error):
 def _end(problem, code):
     # type: (str, int) -> NoReturn
     try:
+        import re
+
         # A path may hold what a terminal would obey.
         shown = "".join(each if " " <= each < "\x7f" or each > "\x9f" else "?" for each in problem)
         sys.stderr.write("chef-run-launcher: %s\n" % shown)

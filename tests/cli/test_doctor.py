@@ -130,7 +130,8 @@ def test_a_handshake_is_made_when_asked_for_and_carries_no_data(
     code, found = examine(launcher, "--network")
     assert (code, found["network"]) == (0, ("ok", "the endpoint can be reached"))
     assert collector.requests == []
-    assert collector.errors == []
+    # That we hang up may reach the server before it has sent its last of the handshake.
+    assert not [error for error in collector.errors if not isinstance(error, (BrokenPipeError, ConnectionResetError))]
 
 
 def test_a_handshake_with_somebody_else_is_a_problem(healthy: Home, launcher: Launcher, collector: Collector) -> None:

@@ -150,7 +150,7 @@ def test_what_makes_chef_runs_directory_says_what_that_means(
     home: Home, launcher: Launcher, command: list[str]
 ) -> None:
     """chef-run sets itself up only where it is missing."""
-    assert b"will not do so any more" in launcher.run(*command).stdout.replace(b"\n", b" ")
+    assert b"will not do so any more" in b" ".join(launcher.run(*command).stdout.split())
     assert b"any more" not in launcher.run(*command).stdout
 
 

@@ -108,7 +108,7 @@ def test_the_oldest_and_the_newest_python_that_it_is_for_run_it(tmp_path: Path, 
         == 0
     )
     main = tmp_path / "p" / "lib" / "chef-run-launcher" / "launcher" / "__main__.py"
-    pythons = [str(SOURCE / "scripts" / "pythons"), "9", "13"]
+    pythons = [str(SOURCE / "scripts" / "pythons"), "9", "13", "14"]
     found = subprocess.run(pythons, capture_output=True, text=True, check=True).stdout.split()
     home.config.parent.mkdir()
     home.config.write_text("[cookbook]\nnames = [\n 'what only a TOML library reads' ]\n")

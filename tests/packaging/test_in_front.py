@@ -218,7 +218,7 @@ def test_both_can_be_removed_at_once(machine: Machine, names: tuple[str, str]) -
 
 
 @pytest.mark.parametrize("machine", ["rpm of SUSE"], indirect=True)
-def test_where_an_upgrade_takes_workstations_links_it_is_in_front(machine: Machine) -> None:
+def test_where_an_upgrade_takes_the_links_it_is_in_front(machine: Machine) -> None:
     """Its own door is gone then, with or without us."""
     machine.install(machine.workstation, machine.launcher)
     machine.install(machine.next_workstation)
@@ -478,12 +478,23 @@ def test_an_upgrade_that_fails_leaves_it_in_front(debian: Machine, tmp_path: Pat
 
 
 def test_dpkg_finds_nothing_wrong_with_either(debian: Machine) -> None:
-    """It knows where Workstation's file is. (rpm has no such thing, and says that it has been changed.)"""
+    """It knows where Workstation's file is."""
     debian.install(debian.workstation, debian.launcher)
     assert debian.root.run("dpkg", "--verify", WORKSTATION, NAME).stdout == ""
     assert debian.root.run("dpkg-divert", "--truename", COMMAND).stdout.strip() == KEPT
     debian.remove(NAME)
     assert debian.root.run("dpkg-divert", "--list", "*chef*").stdout == ""
+
+
+@pytest.mark.parametrize("machine", ["rpm"], indirect=True)
+def test_rpm_finds_the_one_file_changed_in_whose_place_it_is(machine: Machine) -> None:
+    """It knows no diversions. Nothing else is changed, and afterwards nothing at all."""
+    rpm = ("rpm", "--dbpath", "/var/lib/rpm", "--verify", "--nodeps")
+    machine.install(machine.workstation, machine.launcher)
+    said = machine.root.run(*rpm, WORKSTATION, NAME, fails=True).stdout
+    assert [line.split()[-1] for line in said.splitlines()] == [COMMAND]
+    machine.remove(NAME)
+    assert machine.root.run(*rpm, WORKSTATION).stdout == ""
 
 
 def test_an_administrators_diversion_keeps_it_out(debian: Machine) -> None:

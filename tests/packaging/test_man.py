@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import launcher
+from launcher.home.layout import INSTALLATION_ID, RECEIPTS
 from launcher.home.layout import Home as Layout
 from tests.packaging.conftest import SOURCE, only
 from tests.support.programs import INSTALLED
@@ -82,7 +83,9 @@ def test_it_names_every_variable_and_every_file(text: str) -> None:
     assert {"CHEF_TELEMETRY_OPT_OUT", "CHEF_RUN_LAUNCHER_REAL", "SSL_CERT_FILE"} < variables
     assert {each for each in variables if each not in text} == set()
     layout = Layout("~")
-    for path in (layout.config, layout.installation_id, layout.receipts, f"{layout.rejected}/"):
+    telemetry = layout.telemetry.path
+    installation_id = f"{layout.workstation.path}/{INSTALLATION_ID}"
+    for path in (layout.config, installation_id, f"{telemetry}/{RECEIPTS}", f"{layout.rejected.path}/"):
         assert path in text
     for code in ("0", "1", "2", "126", "127"):
         assert re.search(rf"\b{code}\b", text.partition("EXIT STATUS")[2].partition("ENVIRONMENT")[0])
