@@ -93,7 +93,7 @@ def test_a_child_that_is_killed_while_stopped_ends_the_run() -> None:
 @pytest.mark.parametrize("killed", [False, True], ids=["at the end", "killed"])
 def test_what_stays_for_a_grandchild_shows_no_arguments(tmp_path: Path, killed: bool) -> None:
     """Passwords stand there; they are seen for as long as chef-run runs, and no longer."""
-    script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& echo ready; {'sleep 60' if killed else ''}"
+    script = f"(while [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done)& echo ready; {'exec sleep 60' if killed else ''}"
     with started([*RELAY, "/bin/sh", "-c", script, "--password", "s3cret"], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
