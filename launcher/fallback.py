@@ -192,7 +192,7 @@ def _is_launcher(path):
     try:
         if not os.path.isfile(path):
             return False
-        if os.path.samefile(path, sys.argv[0]):
+        if os.path.exists(sys.argv[0]) and os.path.samefile(path, sys.argv[0]):
             return True
         with open(path, "rb") as file:
             head = file.read(4096)

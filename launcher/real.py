@@ -136,9 +136,9 @@ def _is_same(one: str, other: str) -> bool:
 
 def is_launcher(path: str, launcher: str) -> bool:
     """Whether `path` is the launcher: the same file, a symlink to it, or a script that starts it."""
+    if _is_same(path, launcher):
+        return True
     try:
-        if os.path.samefile(path, launcher):
-            return True
         # Without waiting, should it have become a FIFO meanwhile.
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:
             head = file.read(4096) or b""

@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
     from launcher.home.layout import Home
     from launcher.reading.output import Observer
-    from launcher.record.recording import Collected, Prepared
+    from launcher.record.recording import Prepared
 
     T = TypeVar("T")
 
-MAX_START_TIME = 0.25  # seconds that the start of a sender may hold up the end of a run
 MAX_DEPTH = 10  # launchers inside launchers, before we take it that they start each other for ever
 
 
@@ -43,43 +42,43 @@ def run(arguments: list[str]) -> NoReturn:
     situation = Situation(os.environ, arguments)
     command = _command(situation, signals)
 
-    recorded = quietly(_recorded, situation)
-    started = time.time()
-    child = quietly(_start, command, situation, recorded) if recorded else None
-    if recorded is None or child is None:
+    destination = quietly(_destination, situation)
+    child = quietly(_start, command, situation, destination) if destination else None
+    if destination is None or child is None:
         _exec_in_place(command)
 
     try:  # whatever happens from here on: chef-run has been started, and is not started again
-        quietly(_record, child, situation, recorded, started, signals)
+        quietly(_record, child, situation, destination, signals)
     finally:
         child.exit_the_same_way()
 
 
-def _record(
-    child: Child, situation: Situation, recorded: _Recorded, started: float, signals: handover.SignalState
-) -> None:
+def _record(child: Child, situation: Situation, destination: Destination, signals: handover.SignalState) -> None:
     """Flush and prepare while chef-run runs, and keep the record when it has ended."""
-    quietly(_import_the_rest)
-    preparation = in_background(_counted, recorded, _flush_and_prepare, situation, recorded, started, signals)
+    # In this thread: what others import lies in memory of their own, 0.2 MiB more.
+    from launcher.record import recording
+
+    preparation = in_background(_counted, destination, _flush_and_prepare, situation, destination, signals)
     ran = child.wait()
+    ended = time.time()
     prepared = preparation()
     collected = None
     if ran and prepared:
-        collected = quietly(_counted, recorded, _collect_after_exit, prepared, child.succeeded)
+        collected = quietly(_counted, destination, recording.collect_after_exit, prepared, ended, child.succeeded)
     report = quietly(child.drain) or b""
-    kept = quietly(_counted, recorded, _keep, collected, report) if collected else False
+    kept = quietly(_counted, destination, recording.keep, collected, report) if collected else False
     if kept and child.stderr is not None:
-        quietly(_show_notice, situation, recorded, child.stderr)
+        quietly(_show_notice, situation, destination, child.stderr)
 
 
-def _counted(recorded: _Recorded, work: Callable[..., T], *arguments: Any) -> T:
+def _counted(destination: Destination, work: Callable[..., T], *arguments: Any) -> T:
     """What `work` returns. If it raises, the record of this run is lost, and that is counted."""
     try:
         return work(*arguments)
     except BaseException as error:
         from launcher.home import losses
 
-        losses.count(recorded.home, error)
+        losses.count(destination.home, error)
         raise
 
 
@@ -112,18 +111,19 @@ def _chef_run(situation: Situation, depth: int) -> str:
     )
 
 
-class _Recorded:
-    """A run that is recorded: where, and whether it is the first, so that the notice has to be shown."""
+class Destination:
+    """Where this run is recorded, whether it is the first that is, and when it began: seconds since the epoch."""
 
-    __slots__ = ("home", "is_first")
+    __slots__ = ("home", "is_first", "started")
 
-    def __init__(self, home: Home, is_first: bool) -> None:
+    def __init__(self, home: Home, is_first: bool, started: float) -> None:
         self.home = home
-        self.is_first = is_first
+        self.is_first = is_first  # so that the notice has to be shown
+        self.started = started
 
 
-def _recorded(situation: Situation) -> _Recorded | None:
-    """None if telemetry is off. If it is so for good, what is stored goes, unsent."""
+def _destination(situation: Situation) -> Destination | None:
+    """Where this run is recorded; absent if telemetry is off. If it is disabled for good, deletes what waits unsent."""
     if decision.is_off_by_environment(situation.variables) or situation.home is None:
         return None
     if situation.decision.drops_stored:
@@ -135,7 +135,7 @@ def _recorded(situation: Situation) -> _Recorded | None:
     from launcher.consent import notice
 
     try:
-        return _Recorded(situation.home, is_first=not notice.is_current(situation.home))
+        return Destination(situation.home, not notice.is_current(situation.home), time.time())
     finally:
         situation.home.close()  # no process of a run is to hold what it does not need
 
@@ -148,12 +148,12 @@ def _exec_in_place(command: handover.Command) -> NoReturn:
     os._exit(exec_in_place(command))
 
 
-def _start(command: handover.Command, situation: Situation, recorded: _Recorded) -> Child:
+def _start(command: handover.Command, situation: Situation, destination: Destination) -> Child:
     if sys.platform == "win32":
         from launcher.relay.windows import start
     else:
         from launcher.relay.posix import start
-    return start(command, _observer, inherit_terminal=situation.inherits_terminal, keep_stderr=recorded.is_first)
+    return start(command, _observer, inherit_terminal=situation.inherits_terminal, keep_stderr=destination.is_first)
 
 
 def _observer() -> Observer:
@@ -163,63 +163,37 @@ def _observer() -> Observer:
     return Observer()
 
 
-def _import_the_rest() -> None:
-    """All that the record takes. In this thread: what others import lies in memory of their own, 0.2 MiB more."""
-    import launcher.record.recording  # noqa: F401
-
-
-def _flush_and_prepare(
-    situation: Situation, recorded: _Recorded, started: float, signals: handover.SignalState
-) -> Prepared:
+def _flush_and_prepare(situation: Situation, destination: Destination, signals: handover.SignalState) -> Prepared:
     """In a thread of its own: nothing in HOME, which may be slow or hang, holds up who serves chef-run's signals."""
     from launcher.record import recording
 
-    sender = quietly(_flush, recorded, started, signals)
-    prepared = recording.prepare(situation, recorded.home, started)
-    if sender is not None:
-        _reap(sender)
+    flushed = quietly(_flush, destination, signals)
+    prepared = recording.prepare(situation, destination.home, destination.started)
+    if flushed:
+        flushed()
     return prepared
 
 
-def _reap(sender: int) -> None:
-    """Wait for the process that starts the sender; it has long ended, unless a lock does not answer."""
-    until = time.monotonic() + MAX_START_TIME
-    while sys.platform != "win32" and os.waitpid(sender, os.WNOHANG)[0] == 0 and time.monotonic() < until:
-        time.sleep(0.005)
-
-
-def _flush(recorded: _Recorded, started: float, signals: handover.SignalState) -> int | None:
+def _flush(destination: Destination, signals: handover.SignalState) -> Callable[[], None] | None:
     """Have the sessions of earlier runs sent, if any wait and the time has come.
 
-    Returns the process that starts the sender, if there is one. Raises OSError where nothing can be written, or there
-    is no process to be had: the next run tries again.
+    Returns what waits for the start of the sender, if one is started. Raises OSError where nothing can be written, or
+    there is no process to be had: the next run tries again.
     """
     from launcher.delivery import schedule
     from launcher.home import spool
 
-    if recorded.is_first:  # nothing is sent before the notice
+    if destination.is_first:  # nothing is sent before the notice
         return None
-    if not schedule.is_due(recorded.home) or not spool.may_be_waiting(recorded.home):
+    if not schedule.is_due(destination.home) or not spool.may_be_waiting(destination.home):
         return None
     from launcher.delivery import sender
 
-    return sender.start(recorded.home, started, signals)
+    return sender.start(destination.home, destination.started, signals)
 
 
-def _collect_after_exit(prepared: Prepared, succeeded: bool) -> Collected | None:
-    from launcher.record import recording
-
-    return recording.collect_after_exit(prepared, succeeded=succeeded)
-
-
-def _keep(collected: Collected, report: bytes) -> bool:
-    from launcher.record import recording
-
-    return recording.keep(collected, report)
-
-
-def _show_notice(situation: Situation, recorded: _Recorded, stderr: int) -> None:
+def _show_notice(situation: Situation, destination: Destination, stderr: int) -> None:
     from launcher.consent import notice
 
-    if notice.claim(recorded.home):
+    if notice.claim(destination.home):
         os.write(stderr, notice.text(situation.profile).encode("utf-8", "surrogateescape"))

@@ -14,6 +14,7 @@ from launcher.relay import handover
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
+    from collections.abc import Callable
 
     from launcher.home.layout import Home
     from launcher.relay.handover import SignalState
@@ -21,27 +22,28 @@ elif sys.platform != "win32":
     import _signal  # `signal` itself takes 3.5 ms
 
 LIFETIME = 30  # seconds, after which it is ended wherever it is
-PATIENCE = LIFETIME - 5  # seconds after which it ends of its own accord, and knows how far it came
+SENDING_TIME = LIFETIME - 5  # seconds; then it stops by itself, and notes how far it got
+MAX_START_TIME = 0.25  # seconds that its start may hold up the end of a run
 WORD = "send"  # what our own __main__.py takes for it: `send NANOSECONDS`
 
 _LOCK = 3  # the descriptor by which it inherits the lock
 
 
-def start(home: Home, stored_before: float, signals: SignalState) -> int | None:
+def start(home: Home, stored_before: float, signals: SignalState) -> Callable[[], None] | None:
     """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
 
-    Returns the process id of what starts it, which is to be waited for when there is time; None if there is none.
-    `signals` are those that the caller of the run had. Raises OSError if there can be none.
+    Returns what waits for its start, to be called when there is time; None if there is nothing to wait for. `signals` are those that the caller of the run had. Raises OSError if there can be none.
 
     The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
     and where nothing can be written, none does.
     """
-    return _start(home, int(stored_before * 1e9), signals)
+    starting = _start(home, int(stored_before * 1e9), signals)
+    return None if starting is None else lambda: _reap(starting)
 
 
 def main(moment: str) -> None:
     """Be the sender; `moment` is when the run that started it began, in nanoseconds since the epoch."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + SENDING_TIME
     from launcher.consent.situation import Situation
 
     home = Situation(os.environ).home
@@ -66,12 +68,12 @@ def _command(moment: int) -> list[str]:
 
 if sys.platform == "win32":
 
-    def _start(home: Home, moment: int, signals: SignalState) -> int | None:
+    def _start(home: Home, moment: int, signals: SignalState) -> None:
         import subprocess
 
         lock_fd = lock.take(home)
         if lock_fd is None:
-            return None
+            return
         lock.release(home, lock_fd)  # it cannot be inherited here: the sender takes it again
         schedule.begin(home)
         flags = (
@@ -79,7 +81,9 @@ if sys.platform == "win32":
         )
         null = subprocess.DEVNULL
         subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
-        return None
+
+    def _reap(starting: None) -> None:
+        """Nothing starts it but this process."""
 
     def _lock(home: Home) -> int | None:
         """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""
@@ -94,20 +98,28 @@ else:
     from launcher.quiet import quietly
     from launcher.relay import descriptors
 
-    def _start(home: Home, moment: int, signals: SignalState) -> int | None:
+    def _start(home: Home, moment: int, signals: SignalState) -> int:
+        """Returns the process that starts it."""
         # Twice, so that init and not we must wait for it.
-        child = os.fork()
-        if child:
-            return child
-        try:
-            _become_sender(home, moment, signals)
-        finally:
+        starting = os.fork()
+        if starting == 0:
+            quietly(_become_sender, home, moment, signals)
             os._exit(1)
+        return starting
+
+    def _reap(starting: int) -> None:
+        """Wait for the process that starts it, which has long ended unless a lock does not answer."""
+        until = time.monotonic() + MAX_START_TIME
+        while os.waitpid(starting, os.WNOHANG)[0] == 0 and time.monotonic() < until:
+            time.sleep(0.005)
 
     def _become_sender(home: Home, moment: int, signals: SignalState) -> None:
         """In a process of its own: take the lock, note the attempt, and exec the sender. Returns if one is at work."""
         # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
         os.setsid()
+        # The relay process must see our launcher's end; and make, for one, waits for whoever holds what is its own.
+        home.close()
+        descriptors.close([number for number in descriptors.open_descriptors() if number > 2])
         os.nice(19)  # from here on whatever else there is to do comes first
         quietly(handover.forget_arguments)
         # Here and not in the launcher: a lock may never answer; and where files may not grow, the kernel sends who
@@ -133,8 +145,6 @@ else:
             os.dup2(nothing, descriptor)
         for descriptor in (0, 1, 2, _LOCK):
             os.set_inheritable(descriptor, True)  # which dup2 leaves undone where both are one
-        # The caller's other descriptors too: make, for one, waits for whoever holds those of its job server.
-        descriptors.close([number for number in descriptors.open_descriptors() if number > _LOCK])
         command = _command(moment)
         os.execve(command[0], command, environment)
 

@@ -28,8 +28,12 @@ def read(home: Home) -> bytes | None:
 
 def ensure(home: Home) -> bytes:
     """The key; generated if there is no valid one. Of concurrent processes, one wins. Raises OSError."""
-    if read(home) is None:
-        home.telemetry.remove(HOSTS_KEY)
+    try:
+        found = home.telemetry.version(HOSTS_KEY)
+        if read(home) is None:
+            home.telemetry.remove(HOSTS_KEY, expected=found)  # and not the valid one that another process makes now
+    except FileNotFoundError:
+        pass
     home.telemetry.create_once(HOSTS_KEY, os.urandom(LENGTH))
     key = read(home)
     if key is None:

@@ -5,7 +5,6 @@ What each phase finds out is one value, complete or not there at all.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -53,14 +52,13 @@ def prepare(situation: Situation, home: Home, started: float) -> Prepared:
     )
 
 
-def collect_after_exit(prepared: Prepared, *, succeeded: bool) -> Collected | None:
+def collect_after_exit(prepared: Prepared, ended: float, succeeded: bool) -> Collected | None:
     """What can be done as soon as chef-run has ended, with or without success, without knowing all of its output.
 
-    None if telemetry was turned off while chef-run ran: whoever did so meant this run too. None as well if there still
-    is no ~/.chef-workstation: chef-run never came so far, and would skip its own first-run set-up if we made it. Raises
-    OSError where nothing can be written: then chef-run's payload stays where it is.
+    `ended` is when it has, in seconds since the epoch. Absent if telemetry was turned off while chef-run ran, or if
+    ~/.chef-workstation does not exist: chef-run did not reach its first-run setup, and would skip it if we made the
+    directory. Raises OSError where nothing can be written: then chef-run's payload stays where it is.
     """
-    ended = time.time()
     home = prepared.home
     decision = prepared.situation.reread().decision
     home.close()  # chef-run, or whoever else, may have put others in the place of the directories meanwhile

@@ -10,7 +10,9 @@ import pytest
 
 from tests.support.homes import Home
 from tests.support.preloaded import flock_that
+from tests.support.processes import has_ended, pids, shown, status
 from tests.support.programs import Launcher, Program
+from tests.support.waiting import wait_until
 
 NOTICEABLE = 5.0  # seconds, on a busy machine; the lock itself never answers
 
@@ -43,6 +45,25 @@ def test_signals_are_served_while_a_lock_does_not_answer(deaf: Home, launcher: L
     run.send_signal(signal.SIGTERM)
     assert run.communicate(timeout=NOTICEABLE)[0] == b"got\n"
     assert run.returncode == 5
+
+
+def test_a_killed_launcher_takes_chef_run_along_meanwhile(deaf: Home, launcher: Launcher, chef_run: Program) -> None:
+    """What waits for the lock holds nothing by which the relay process learns of the launcher's end."""
+    deaf.has_waiting("web01")
+    chef_run.path.write_text("#!/bin/sh\necho $$; exec sleep 60\n")
+    run = launcher.start("exec", "web01", "a", "b")
+    assert run.stdout
+    program = int(run.stdout.readline())
+    wait_until(lambda: waits_for_the_lock(run.pid), "a sender is about to be started")
+    run.kill()
+    run.wait()
+    wait_until(lambda: has_ended(program), "chef-run has ended")
+
+
+def waits_for_the_lock(launcher: int) -> bool:
+    """Whether there is what starts a sender: it shows no arguments."""
+    started = [pid for pid in pids() if status(pid, "PPid") == str(launcher)]
+    return any(shown(pid, "cmdline").startswith("chef-run-launcher") for pid in started)
 
 
 def test_status_says_that_the_lock_does_not_answer(deaf: Home, launcher: Launcher) -> None:
