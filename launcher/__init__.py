@@ -9,3 +9,18 @@ PACKAGE = os.path.dirname(os.path.abspath(__file__))  # the directory in which a
 
 # A run writes nothing but its record: no bytecode either. Installations compile theirs.
 sys.dont_write_bytecode = True
+
+
+def make_importable(*names: str) -> None:
+    """Make these packages importable.
+
+    Nearly always they lie beside this package, whose folder is on the path already. Where pip found one installed
+    elsewhere, the interpreter's own start-up (site), which -S left out to save its time, knows the place.
+    """
+    try:
+        for name in names:
+            __import__(name)
+    except ImportError:
+        import site
+
+        site.main()

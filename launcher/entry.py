@@ -84,7 +84,7 @@ def _wrapped(arguments: list[str]) -> NoReturn:
 
 def _complain(problem: str) -> None:
     """Say on standard error, in one line, why chef-run cannot be run."""
-    from launcher.printable import printable
+    from launcher.cli.printable import printable
 
     try:
         os.write(2, f"chef-run-launcher: {printable(problem)}\n".encode())

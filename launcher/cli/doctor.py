@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from launcher import PACKAGE, dependencies, fallback, real
+from launcher import PACKAGE, fallback, make_importable, real
 from launcher.cli.output import console, count, facts, print_json
 from launcher.cli.status import lost_rows
 from launcher.consent import config, decision
@@ -155,7 +155,7 @@ def _is_too_old(python: str) -> bool:
 def _broken_parts(situation: Situation) -> Iterator[Finding]:
     """What is missing or broken of ourselves, so that chef-run runs without us."""
     packages = ("distro", "fastjsonschema")
-    dependencies.make_importable(*packages)
+    make_importable(*packages)
     for name in (*(f"launcher.{part}" for part in PARTS), *packages, *LOOKED_AT):
         try:
             if name in LOOKED_AT:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from launcher.cli.printable import printable
 from launcher.home.layout import Home
-from launcher.printable import printable
 
 # Characters that the encoding of the output lacks are escaped, instead of ending the command with an error.
 for _stream in (sys.stdout, sys.stderr):

@@ -140,9 +140,9 @@ def _with_the_library(text: str) -> Table:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
-        from launcher import dependencies
+        from launcher import make_importable
 
-        dependencies.make_importable("tomli")
+        make_importable("tomli")
         import tomli as tomllib
     try:
         return tomllib.loads(text)

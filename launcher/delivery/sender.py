@@ -32,7 +32,8 @@ _LOCK = 3  # the descriptor by which it inherits the lock
 def start(home: Home, stored_before: float, signals: SignalState) -> Callable[[], None] | None:
     """Start the sender for what was stored by then, and do not wait for it. Does nothing if one is at work.
 
-    Returns what waits for its start, to be called when there is time; None if there is nothing to wait for. `signals` are those that the caller of the run had. Raises OSError if there can be none.
+    Returns what waits for its start, to be called when there is time; None if there is nothing to wait for. `signals`
+    are those that the caller of the run had. Raises OSError if there can be none.
 
     The lock is taken and the attempt is noted before there is a sender: of any number of runs at once, one starts it,
     and where nothing can be written, none does.
@@ -49,9 +50,9 @@ def main(moment: str) -> None:
     home = Situation(os.environ).home
     if home is None or (lock_fd := _lock(home)) is None:
         return
-    from launcher import dependencies
+    from launcher import make_importable
 
-    dependencies.make_importable("urllib3", "fastjsonschema")
+    make_importable("urllib3", "fastjsonschema")
     from launcher.delivery.attempt import deliver
 
     try:

@@ -19,9 +19,9 @@ elif sys.platform == "darwin":
         return {"os": "macos", "version": platform.mac_ver()[0] or None}
 
 else:
-    from launcher import dependencies
+    from launcher import make_importable
 
-    dependencies.make_importable("distro")
+    make_importable("distro")
     import distro
 
     def operating_system() -> dict[str, str | None]:

@@ -99,9 +99,9 @@ def _mark(key: bytes, beginning: bytes) -> bytes:
 
 def check(record: object) -> Session:
     """The record itself, if it satisfies the schema. Raises InvalidSession."""
-    from launcher import dependencies
+    from launcher import make_importable
 
-    dependencies.make_importable("fastjsonschema")
+    make_importable("fastjsonschema")
     import fastjsonschema
 
     try:

@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from launcher.printable import printable
+from launcher.cli.printable import printable
 from tests.cli.test_cli import shown
 from tests.support.homes import Home
 from tests.support.programs import ISOLATED, MAIN, Launcher, Program
