@@ -186,7 +186,7 @@ def defect(package: Path, module: str, place: str) -> None:
     (package / module).write_text(text.replace(place, f"{' ' * (len(place) - len(place.lstrip()))}1 / 0\n{place}"))
 
 
-def test_a_defect_before_chef_run_is_started_is_noted_and_it_runs(home: Home, package: Path, tmp_path: Path) -> None:
+def test_a_defect_before_the_start_is_noted_and_chef_run_runs(home: Home, package: Path, tmp_path: Path) -> None:
     defect(package, "run.py", BEFORE)
     home.env["CHEF_RUN_LAUNCHER_DEFECTS"] = str(tmp_path / "defects")
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))

@@ -218,7 +218,7 @@ def test_whatever_a_run_lacks_is_named(healthy: Home, package: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "product = [["])
-def test_a_broken_profile_is_named_with_the_chef_run_that_runs_all_the_same(
+def test_a_broken_profile_is_named_and_which_chef_run_runs(
     healthy: Home, package: Path, chef_run: Program, text: str | None
 ) -> None:
     (package / "distribution.toml").unlink()

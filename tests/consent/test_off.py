@@ -150,7 +150,7 @@ def test_chefs_own_opt_out_files_turn_this_run_off(
     assert launcher.status()["on"]
 
 
-def test_an_opt_out_file_that_comes_during_a_run_means_that_run_too(
+def test_an_opt_out_file_made_during_a_run_means_that_run_too(
     tmp_path: Path, stocked: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     chef_run.path.write_text('#!/bin/sh\nmkdir "$HOME/.chef"; touch "$HOME/.chef/telemetry_opt_out"\n')

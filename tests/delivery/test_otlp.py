@@ -152,7 +152,7 @@ def understood(behind: Collector, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["one a request", "all in one"])
-def test_a_collector_of_others_understands_every_session_as_stored(
+def test_another_collector_understands_each_session_as_stored(
     stocked: Home, behind: Collector, alone: bool
 ) -> None:
     stocked.config.write_text(FORMAT)
@@ -247,7 +247,7 @@ def test_one_session_that_is_refused_takes_no_other_along(
 
 
 @pytest.mark.parametrize("number", ['"1"', "1"])
-def test_of_a_request_taken_in_part_each_goes_once_more_by_itself(
+def test_of_a_request_taken_in_part_each_is_sent_again_alone(
     stocked: Home, launcher: Launcher, collector: Collector, number: str
 ) -> None:
     """The answer is 200, and does not tell which was refused."""

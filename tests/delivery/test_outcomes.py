@@ -445,7 +445,7 @@ def test_a_receipt_is_on_the_disk_before_its_session_goes(
     assert stocked.sessions() == []
 
 
-def test_what_has_arrived_goes_while_the_next_waits_for_its_answer(
+def test_what_has_arrived_goes_while_the_next_awaits_an_answer(
     stocked: Home, launcher: Launcher, collector: Collector
 ) -> None:
     stocked.has_waiting("web03")

@@ -198,7 +198,7 @@ def test_all_proxy_counts_where_no_other_is_set(monkeypatch: pytest.MonkeyPatch)
     assert found == "https://proxy.example:443"
 
 
-def test_an_all_proxy_of_another_kind_is_named_and_not_gone_around(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_all_proxy_of_another_kind_is_named_and_not_bypassed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(proxy.Unusable, match=r"^all_proxy is not the URL of an HTTP proxy$"):
         chosen(monkeypatch, "https://a.example", ALL_PROXY="socks5h://127.0.0.1:1080")
 

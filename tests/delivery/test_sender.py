@@ -27,7 +27,7 @@ def test_it_sends_without(mounts: str, stocked: Home, launcher: Launcher, plain_
     assert launcher.status()["last_failure"] is None
 
 
-def test_it_sends_from_another_pid_namespace(stocked: Home, launcher: Launcher, plain_collector: Collector) -> None:
+def test_another_pid_namespace_loses_nothing(stocked: Home, launcher: Launcher, plain_collector: Collector) -> None:
     """Which ends with the launcher, its first process: what is sent before that has arrived, and nothing is lost."""
     mounts = "true"
     inside = ["unshare", "--pid", "--fork", "--mount-proc", launcher.path]

@@ -110,7 +110,7 @@ def test_without_locks_one_sender_is_at_work_at_a_time(
     assert len(set(sent)) == len(sent)
 
 
-def test_a_sender_that_died_without_a_lock_is_followed_by_another(
+def test_a_sender_that_died_without_a_lock_has_a_successor(
     lockless: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
     lease = lockless.telemetry / ".lease"
@@ -131,7 +131,7 @@ def test_without_an_inode_status_says_so(home: Home, launcher: Launcher, quick: 
     assert report["obstacle"] == "the disk has no inode left"
 
 
-def test_runs_that_found_no_inode_are_counted_where_that_can_be_done(
+def test_runs_that_found_no_inode_are_counted_where_possible(
     home: Home, launcher: Launcher, quick: Program
 ) -> None:
     script = f"""mkdir -p "$HOME/.chef-workstation/telemetry"; printf r >"$HOME/.chef-workstation/telemetry/.lost"
@@ -167,7 +167,7 @@ def test_a_run_over_quota_is_counted(stocked: Home, launcher: Launcher, tmp_path
     assert (launcher.status()["lost"], len(stocked.sessions())) == ({"disk quota used up": 1}, 2)
 
 
-def test_a_run_lost_by_a_defect_is_counted_and_nothing_is_said_of_it(
+def test_a_run_lost_by_a_defect_is_counted_in_silence(
     stocked: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     stocked.postpone()

@@ -92,7 +92,7 @@ def test_what_was_opened_is_worked_in_whatever_takes_its_name(directory: Directo
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o777])
-def test_a_directory_that_is_made_has_its_mode_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_a_new_directory_has_its_mode_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     made = Directory("made", Directory(str(tmp_path)))
     before = os.umask(umask)
     try:
@@ -113,7 +113,7 @@ def test_of_a_crowd_only_the_first_names_are_looked_at(directory: Directory) -> 
 
 
 @pytest.mark.parametrize("change", ["touch", "replace"])
-def test_another_version_than_the_expected_one_is_neither_read_nor_removed(directory: Directory, change: str) -> None:
+def test_a_file_of_another_version_is_not_read_or_removed(directory: Directory, change: str) -> None:
     expected = directory.version("file")
     assert directory.read("file", limit=7, expected=expected) == b"content"
     if change == "touch":

@@ -152,7 +152,7 @@ PIECES = st.one_of(
     careful=st.integers(1, 4000),
     rows=st.integers(1, 1 << 16),
 )
-def test_wherever_output_is_cut_the_findings_are_those_of_one_piece(
+def test_findings_do_not_depend_on_where_output_is_cut(
     pieces: list[bytes], cuts: list[int], careful: int, rows: int
 ) -> None:
     text = b"".join(pieces)

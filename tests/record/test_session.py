@@ -144,7 +144,7 @@ def test_all_that_can_be_built_satisfies_the_schema(
     assert session.from_bytes(session.to_bytes(made)) == made
 
 
-def test_an_id_tells_whoever_has_the_key_that_the_hashes_are_salted() -> None:
+def test_with_the_key_an_id_tells_that_hashes_are_salted() -> None:
     key = bytes(range(32))
     made = session.build(ID, HOST, [Target("0" * 64, "0" * 40, "ssh")], ["linux"], "salted", key)
     assert session.is_salted(made, key)

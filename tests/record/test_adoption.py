@@ -115,7 +115,7 @@ def test_a_payload_that_names_our_hosts_is_preferred(how: dict[str, float], tmp_
     assert version.exists()
 
 
-def test_a_run_that_succeeded_takes_only_a_payload_of_all_its_hosts(tmp_path: Path) -> None:
+def test_a_successful_run_takes_a_payload_of_all_its_hosts_only(tmp_path: Path) -> None:
     """It was connected to all of them. One that failed may have been connected to some of them, or none."""
     version = written(tmp_path, number=1)
     part = written(tmp_path, WEB01, number=2)
@@ -137,7 +137,7 @@ def test_a_run_without_targets_takes_a_payload_without_hosts(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_of_many_large_payloads_the_newest_are_read_one_at_a_time(tmp_path: Path) -> None:
+def test_of_many_payloads_the_newest_are_read_one_at_a_time(tmp_path: Path) -> None:
     own = written(tmp_path, ("web01", "linux"), number=1, ended=ENDED - 0.01)
     others = [
         written(tmp_path, ("web02", "linux"), number=number, ended=ENDED - number / 100) for number in range(2, 61)
