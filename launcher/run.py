@@ -220,6 +220,13 @@ def _keep(collected: Collected, report: bytes) -> bool:
 
 def _show_notice(situation: Situation, recorded: _Recorded, stderr: int) -> None:
     from launcher.consent import notice
+    from launcher.delivery import endpoint
 
+    chosen = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    # Who is told in a job of a CI service, which may have a terminal, is told again and again: its HOME is a new one.
+    is_brief = not os.isatty(stderr) or bool(situation.variables.get("CI"))
+    text = notice.text(
+        situation.profile, endpoint.host(chosen) if chosen else None, situation.decision.hosts.level, is_brief=is_brief
+    )
     if notice.claim(recorded.home):
-        os.write(stderr, notice.text(situation.profile).encode("utf-8", "surrogateescape"))
+        os.write(stderr, text.encode("utf-8", "surrogateescape"))

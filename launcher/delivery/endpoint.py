@@ -126,6 +126,11 @@ def place(text: str, scheme: str) -> tuple[str, int]:
     return host, port
 
 
+def host(endpoint: Endpoint) -> str | None:
+    """The host that what is sent goes to; None if nothing can be sent there."""
+    return urlsplit(endpoint.url).hostname
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host, given by name or address, is this machine."""
     try:
