@@ -240,7 +240,7 @@ def test_one_session_that_is_refused_takes_no_other_along(
     bad = ids[7]
     collector.otherwise = lambda request: Answer(status=400 if bad in ids_in(request) else 200)
     done = launcher.run("flush")
-    assert done.stdout.endswith(b"Sent 22 sessions, 1 put aside in rejected/.\n")
+    assert done.stdout.endswith(b"Sent 22 sessions, moved 1 to rejected/.\n")
     assert [path.name for path in (stocked.telemetry / "rejected").iterdir()] == [f"session-{bad}.json"]
     assert stocked.sessions() == []
     assert len(collector.requests) < 12
@@ -312,6 +312,6 @@ def test_an_unknown_format_is_named_and_nothing_is_sent(
     stocked.config.write_text('[telemetry]\nformat = "xml"\n')
     done = launcher.run("flush")
     assert done.returncode == 1
-    assert b"format 'xml' is not known: use chef or otlp" in done.stderr
+    assert b"'xml' of [telemetry] format is not known: use chef or otlp" in done.stderr
     assert launcher.run("show", "--wire").returncode == 1
     assert collector.requests == []

@@ -130,7 +130,7 @@ def test_what_a_service_behind_nginx_refuses_is_put_aside(
     plain_collector.otherwise = lambda request: Answer(status=403)
     with nginx(tmp_path, certificate, f"location = /events {{ proxy_pass {plain_collector.url}; }}") as (url, _):
         stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
-        assert launcher.run("flush").stdout.endswith(b"Sent 0 sessions, 2 put aside in rejected/.\n")
+        assert launcher.run("flush").stdout.endswith(b"Sent 0 sessions, moved 2 to rejected/.\n")
 
 
 def test_what_nginx_has_nobody_for_is_kept(

@@ -138,10 +138,10 @@ def test_runs_that_found_no_inode_are_counted_where_that_can_be_done(
     {FULL_OF_FILES}
     "$0" exec web01 a b; "$0" exec web01 a b; rm "$HOME"/fill*; "$0" exec web01 a b 2>/dev/null; "$0" status --json"""
     report = done_in(FEW_INODES_HOME, script, home, launcher)
-    assert (report["waiting"], report["lost"]) == (1, {"no room on the disk": 3})
+    assert (report["waiting"], report["lost"]) == (1, {"no_room": 3})
 
 
-@pytest.mark.parametrize(("blocks", "reason"), [(0, "no room to note why"), (1, "size of files limited (ulimit -f)")])
+@pytest.mark.parametrize(("blocks", "reason"), [(0, "unknown"), (1, "file_size_limit")])
 def test_a_run_whose_files_may_not_grow_is_counted(
     stocked: Home, launcher: Launcher, chef_run: Program, blocks: int, reason: str
 ) -> None:
@@ -152,8 +152,8 @@ def test_a_run_whose_files_may_not_grow_is_counted(
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert len(stocked.sessions()) == 2
     assert launcher.status()["lost"] == {reason: 1}
-    assert f"1 run: {reason} (1)".encode() in launcher.run("status").stdout
-    assert reason.encode() in launcher.run("doctor").stdout
+    assert f"1 run: {losses.REASONS[reason]} (1)".encode() in launcher.run("status").stdout
+    assert losses.REASONS[reason].encode() in launcher.run("doctor").stdout
     limited = ["sh", "-c", f'ulimit -f {blocks}; exec "$0" status --json', str(launcher.path)]
     report = json.loads(subprocess.run(limited, env=stocked.env, capture_output=True, check=True).stdout)
     assert report["obstacle"] == f"files may not grow beyond {blocks * 512} bytes (ulimit -f)"
@@ -164,7 +164,7 @@ def test_a_run_over_quota_is_counted(stocked: Home, launcher: Launcher, tmp_path
     stocked.env.update(preloaded(OVER_QUOTA, tmp_path))
     launcher.exec("web01", "a", "b")
     del stocked.env["LD_PRELOAD"]
-    assert (launcher.status()["lost"], len(stocked.sessions())) == ({"disk quota used up": 1}, 2)
+    assert (launcher.status()["lost"], len(stocked.sessions())) == ({"quota": 1}, 2)
 
 
 def test_a_run_lost_by_a_defect_is_counted_and_nothing_is_said_of_it(
@@ -173,7 +173,7 @@ def test_a_run_lost_by_a_defect_is_counted_and_nothing_is_said_of_it(
     stocked.postpone()
     losses.count(stocked.layout, ValueError("web01"))
     assert (stocked.telemetry / ".lost").read_bytes() == b"d"
-    assert launcher.status()["lost"] == {"defect of the launcher's": 1}
+    assert launcher.status()["lost"] == {"internal_error": 1}
 
 
 def test_a_home_that_becomes_read_only_during_a_run_is_silent(
