@@ -99,7 +99,7 @@ def _depth(situation: Situation) -> int:
     depth = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else 0
     if depth >= MAX_DEPTH:
         raise real.NoChefRun(
-            real.NOT_FOUND, "what it finds as chef-run starts the launcher again; set " + real.VARIABLE
+            real.NOT_FOUND, "every chef-run that it finds starts the launcher again; set " + real.VARIABLE
         )
     return depth
 

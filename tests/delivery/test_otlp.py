@@ -257,7 +257,7 @@ def test_of_a_request_taken_in_part_each_goes_once_more_by_itself(
     refusal = f'{{"partialSuccess": {{"rejectedLogRecords": {number}, "errorMessage": "s3cret"}}}}'.encode()
     collector.otherwise = lambda request: Answer(200, refusal if bad in ids_in(request) else b"{}")
     done = launcher.run("flush")
-    assert done.stdout.endswith(b"Sent 22 sessions, 1 put aside in rejected/.\n")
+    assert done.stdout.endswith(b"Sent 22 sessions, moved 1 to rejected/.\n")
     assert b"s3cret" not in done.stdout
     assert [path.name for path in (stocked.telemetry / "rejected").iterdir()] == [f"session-{bad}.json"]
     assert len(collector.requests) == 24

@@ -86,7 +86,7 @@ def test_what_the_service_refuses_for_good_is_put_aside(
         (Answer(status=403, headers=HTML, body=b"<p>blocked"), "HTTP status 403 with a web page"),
         (Answer(status=451, headers={}, body=gzip.compress(b"<html>")), "HTTP status 451 with a web page"),
         (Answer(status=101), "HTTP status 101"),
-        (Answer(reset=True), "the connection broke"),
+        (Answer(reset=True), "the connection was lost"),
     ],
 )
 def test_any_other_answer_keeps_the_sessions_and_stops_sending(
@@ -285,7 +285,7 @@ def test_there_is_one_sender_at_a_time(stocked: Home, launcher: Launcher, collec
     launcher.exec("web03", "a", "b")
     collector.wait_for_requests(1)
     done = launcher.run("flush")
-    assert (done.returncode, done.stderr) == (1, b"chef-run-launcher: not sent: another sender is at work\n")
+    assert (done.returncode, done.stderr) == (1, b"chef-run-launcher: not sent: another process is already sending\n")
     assert launcher.status()["sending"]
     assert b"in progress" in launcher.run("status").stdout
     (sender,) = senders(stocked)

@@ -64,7 +64,7 @@ def test_a_ca_file_of_no_use_is_named_and_nothing_is_sent(
     trust_only(stocked, str(path))
     done = launcher.run("flush")
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
-    assert b"[telemetry] ca_file holds no certificates that can be used (" in done.stderr
+    assert b"[telemetry] ca_file contains no usable certificates (" in done.stderr
     assert collector.requests == []
     assert len(stocked.sessions()) == 2
 

@@ -101,7 +101,7 @@ def test_without_locks_one_sender_is_at_work_at_a_time(
     wait_until((lockless.telemetry / ".lease").exists, "a sender is at work")
     done = launcher.run("flush")
     assert launcher.status()["sending"]
-    assert (done.returncode, b"another sender is at work" in done.stderr) == (1, True)
+    assert (done.returncode, b"another process is already sending" in done.stderr) == (1, True)
     go_on.set()
     for run in runs:
         run.communicate()
@@ -115,7 +115,7 @@ def test_a_sender_that_died_without_a_lock_is_followed_by_another(
 ) -> None:
     lease = lockless.telemetry / ".lease"
     lease.touch()
-    assert b"another sender is at work" in launcher.run("flush").stderr
+    assert b"another process is already sending" in launcher.run("flush").stderr
     os.utime(lease, (time.time() - lock.LEASE_SECONDS - 1,) * 2)
     assert launcher.run("flush").returncode == 0
     assert len(plain_collector.requests) == 2
