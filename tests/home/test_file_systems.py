@@ -51,7 +51,7 @@ def test_without_these_a_run_is_recorded_and_sent(
 ) -> None:
     home.env.update(preloaded(lacking, tmp_path))
     home.set_up()
-    assert b"keeps a small record" in launcher.exec("web01", "a", "b").stderr
+    assert b"chef-run-launcher disable" in launcher.exec("web01", "a", "b").stderr
     assert launcher.exec("web02", "a", "b").stderr == b""
     assert plain_collector.wait_for_requests(1)
     wait_for_no_sender(home)
@@ -69,7 +69,7 @@ def test_of_first_runs_without_hard_links_one_makes_the_id(
     home.env.update(preloaded(NO_HARD_LINKS, tmp_path))
     home.set_up()
     runs = [launcher.start("exec", "web01", "a", "b") for _ in range(8)]
-    shown = sum(b"small record" in run.communicate()[1] for run in runs)
+    shown = sum(b"chef-run-launcher disable" in run.communicate()[1] for run in runs)
     ids = {json.loads(path.read_text())["installation_id"] for path in home.sessions()}
     assert shown == 1
     assert ids == {home.installation_id.read_text()}

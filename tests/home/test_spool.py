@@ -162,7 +162,7 @@ def test_where_state_cannot_be_written_nothing_is_sent(
     wait_for_no_sender(stocked)
     done = launcher.run("flush")
     assert done.returncode == 1
-    assert done.stderr.startswith(b"chef-run-launcher: stopped: the launcher's own files cannot be written (")
+    assert done.stderr.startswith(b"chef-run-launcher: not sent: the launcher's own files cannot be written (")
     assert b"(None)" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert collector.requests == []
@@ -218,7 +218,7 @@ def test_a_session_that_cannot_be_removed_stops_the_delivery(
     if not made_immutable or made_immutable.returncode:
         pytest.skip("needs chattr (scripts/install-test-tools), root, and a file system that has it, as ext4")
     try:
-        assert b"its own files cannot be written" in launcher.run("flush").stderr
+        assert b"the launcher's own files cannot be written" in launcher.run("flush").stderr
         assert len(collector.requests) == 1
         launcher.exec("web03", "a", "b")
         wait_for_no_sender(stocked)
