@@ -298,9 +298,9 @@ def _stored(home: Home) -> Iterator[Finding]:
         path = os.path.join(home.telemetry.path, LOCK)
         yield Finding("lock", PROBLEM, f"{path} does not respond, and nothing is sent: is its file server reachable?")
     elif failure and not sending:
-        attempts = f", as did {count(failure.attempts - 1, 'attempt')} before it" if failure.attempts > 1 else ""
-        message = f"failed ({failure.message}){attempts}; the next is made by the first run after "
-        message += f"{moment(failure.not_before)}, or now by chef-run-launcher flush"
+        attempts = f" ({count(failure.attempts, 'attempt')} in a row)" if failure.attempts > 1 else ""
+        message = f"failed{attempts}: {failure.message}; the first run after {moment(failure.not_before)} tries again, "
+        message += "chef-run-launcher flush now"
         yield Finding("last_delivery", PROBLEM, message)
     elif not failure:
         yield Finding("last_delivery", OK, "nothing failed")
