@@ -33,7 +33,7 @@ def main():
             # By itself: the package may be what is broken.
             from fallback import stand_in  # type: ignore[import-not-found]
         except Exception:
-            sys.stderr.write("chef-run-launcher: it is not whole; install it again\n")
+            sys.stderr.write("chef-run-launcher: the installation is incomplete; install it again\n")
             sys.exit(127)
         stand_in(error)
 

@@ -51,11 +51,11 @@ def _manage(command: Callable[[], object]) -> NoReturn:
     except OSError as error:
         # Nearly always it is standard output that cannot be written; nor could it be when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(f"chef-run-launcher: cannot go on: {error.strerror} ({_place(error)})")
+        sys.exit(f"chef-run-launcher: cannot continue: {error.strerror} ({_place(error)})")
     except Exception as error:
         quiet.note(error)
         # Where, and not what: its text may quote anything.
-        sys.exit(f"chef-run-launcher: a defect of the launcher's: {type(error).__name__} at {_place(error)}; report it")
+        sys.exit(f"chef-run-launcher: internal error: {type(error).__name__} at {_place(error)}; please report it")
     sys.exit()
 
 

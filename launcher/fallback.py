@@ -46,11 +46,11 @@ def stand_in(error, places=()):
     _note(error)
     arguments = _arguments_of_chef_run()
     if arguments is None:
-        _end("cannot go on: %s" % reason(error), 1)
+        _end("cannot start: %s" % reason(error), 1)
     depth = _depth()
     try:
         if depth >= MAX_DEPTH:
-            raise NoChefRun("what it finds as chef-run starts the launcher again; set " + REAL)
+            raise NoChefRun("every chef-run that it finds starts the launcher again; set " + REAL)
         _become(find(depth, places), arguments, depth + 1)
     except NoChefRun as problem:
         _end(str(problem), 127)
@@ -60,7 +60,7 @@ def reason(error):
     # type: (BaseException) -> str
     """What kind of error it is. Its text may quote anything, but for that of an import, which names the module."""
     if sys.version_info < (3, 9):
-        return "it needs Python 3.9 or newer, and %s is %s" % (sys.executable, sys.version.split()[0])
+        return "it needs Python 3.9 or newer, but %s is %s" % (sys.executable, sys.version.split()[0])
     return "%s: %s" % (type(error).__name__, error) if isinstance(error, ImportError) else type(error).__name__
 
 

@@ -98,7 +98,7 @@ def _depth(situation: Situation) -> int:
     depth = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else 0
     if depth >= MAX_DEPTH:
         raise real.NoChefRun(
-            real.NOT_FOUND, "what it finds as chef-run starts the launcher again; set " + real.VARIABLE
+            real.NOT_FOUND, "every chef-run that it finds starts the launcher again; set " + real.VARIABLE
         )
     return depth
 
@@ -183,7 +183,9 @@ def _flush(destination: Destination, signals: handover.SignalState) -> Callable[
     from launcher.delivery import schedule
     from launcher.home import spool
 
-    if destination.is_first:  # nothing is sent before the notice
+    if destination.is_first:  # nothing is sent before the notice, which names who receives it
+        import launcher.delivery.endpoint  # noqa: F401  # now, while nobody waits for it
+
         return None
     if not schedule.is_due(destination.home) or not spool.may_be_waiting(destination.home):
         return None
@@ -194,6 +196,13 @@ def _flush(destination: Destination, signals: handover.SignalState) -> Callable[
 
 def _show_notice(situation: Situation, destination: Destination, stderr: int) -> None:
     from launcher.consent import notice
+    from launcher.delivery import endpoint
 
+    chosen = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    # Who is told in a job of a CI service, which may have a terminal, is told again and again: its HOME is a new one.
+    is_brief = not os.isatty(stderr) or bool(situation.variables.get("CI"))
+    text = notice.text(
+        situation.profile, endpoint.host(chosen) if chosen else None, situation.decision.hosts.level, is_brief=is_brief
+    )
     if notice.claim(destination.home):
-        os.write(stderr, notice.text(situation.profile).encode("utf-8", "surrogateescape"))
+        os.write(stderr, text.encode("utf-8", "surrogateescape"))

@@ -51,7 +51,7 @@ def telemetry_is_a_file(home: Home) -> None:
         (no_home, "HOME: HOME is not set"),
         (broken_config, "not valid TOML, at end of document"),
         (config_is_a_folder, "not a regular file"),
-        (telemetry_is_a_file, "is not a folder"),
+        (telemetry_is_a_file, "is not a directory"),
     ],
 )
 def test_what_turns_telemetry_off_is_explained(

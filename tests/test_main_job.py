@@ -23,15 +23,21 @@ from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
 
 # Every word of it was weighed: a change here is a change of what people are told.
-NOTICE = """
-Chef Workstation keeps a small record of each run of chef-run, and sends it
-with the next: a random id of this installation, this machine's operating
-system, and of each target the SHA-256 sum of its name, ssh or winrm, and its
-operating system. Nothing has been sent yet.
-  To see it:       chef-run-launcher show
-  To turn it off:  chef-run-launcher disable
-                   or, for one run, set CHEF_TELEMETRY_OPT_OUT
-  More:            https://docs.chef.io/workstation/privacy/
+NOTICE = (
+    "chef-run-launcher: each run of chef-run is recorded (hashed host names, operating systems, SSH or WinRM) and "
+    "reported to {receiver}, in place of chef-run's own telemetry. To see it: chef-run-launcher show. To turn it off: "
+    "chef-run-launcher disable, or set CHEF_TELEMETRY_OPT_OUT. More: https://docs.chef.io/workstation/privacy/\n"
+)
+NOTICE_ON_A_TERMINAL = """
+chef-run-launcher records each run of chef-run and reports it. This replaces
+chef-run's own telemetry, which chef-run announces separately.
+  Recorded:     a random installation ID, this machine's OS, and for each
+                target the SHA-256 hash of its name, its operating system, and
+                whether SSH or WinRM was used
+  Sent to:      {receiver}, from the next run on
+  To see it:    chef-run-launcher show
+  To turn off:  chef-run-launcher disable; for one run, CHEF_TELEMETRY_OPT_OUT=1
+  More:         https://docs.chef.io/workstation/privacy/
 """
 
 IGNORES_CHILDREN = """
@@ -153,9 +159,42 @@ def test_the_notice_is_shown_by_the_first_run_and_by_no_other(
     home: Home, launcher: Launcher, chef_run: Program
 ) -> None:
     first, second = launcher.exec("-v"), launcher.exec("-v")
-    assert first.stderr.decode() == NOTICE
+    assert first.stderr.decode() == NOTICE.format(receiver="127.0.0.1")
     assert first.stdout.endswith(second.stdout)  # behind chef-run's own banner
     assert second.stderr == b""
+
+
+@pytest.mark.parametrize("ci", [False, True])
+def test_on_a_terminal_the_notice_has_lines_and_in_ci_one(
+    home: Home, launcher: Launcher, chef_run: Program, ci: bool
+) -> None:
+    del home.env["CHEF_TELEMETRY_ENDPOINT"]  # nothing is sent by a first run
+    if ci:
+        home.env["CI"] = "true"
+    with launcher.on_a_terminal("exec", "-v") as terminal:
+        terminal.expect(pexpect.EOF)
+    notice = (NOTICE if ci else NOTICE_ON_A_TERMINAL).format(receiver="telemetry.chef.io")
+    assert terminal.before.decode().endswith(notice.replace("\n", "\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("config", "says", "says_not"),
+    [
+        ("hosts = 'salted'", "(salted hashes of host names, ", "(hashed"),
+        ("hosts = 'count'", "(operating systems, SSH or WinRM)", "hash"),
+        ("hosts = 'off'", "(operating system)", "SSH"),
+        ("endpoint = 'ftp://x'", "reported to nobody: the endpoint is refused", "ftp"),
+        ("endpoint = 'https://collector.example:8443/x'", "reported to collector.example, ", "8443"),
+    ],
+)
+def test_the_notice_says_what_these_settings_mean(
+    home: Home, launcher: Launcher, chef_run: Program, config: str, says: str, says_not: str
+) -> None:
+    del home.env["CHEF_TELEMETRY_ENDPOINT"]
+    home.use(f"[telemetry]\n{config}\n")
+    said = launcher.exec("-v").stderr.decode()
+    assert says in said
+    assert says_not not in said
 
 
 @pytest.mark.parametrize("shown", [None, "0\n", ""], ids=["never", "an older one", "torn"])

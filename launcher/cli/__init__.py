@@ -2,3 +2,15 @@
 
 They show and change what the other rooms know. No other room imports them.
 """
+
+from __future__ import annotations
+
+import os
+
+MIN_WIDTH = 20  # columns; on less, lines are as long as here, and the terminal breaks them
+
+# Before the libraries read them: they print nothing into no columns, and fail at what is no number.
+for _name in ("COLUMNS", "LINES", "TERMINAL_WIDTH"):
+    _value = os.environ.get(_name, "")
+    if not (_value.isascii() and _value.isdecimal() and len(_value) <= 4 and int(_value) >= MIN_WIDTH):
+        os.environ.pop(_name, None)

@@ -1,8 +1,10 @@
 """The management commands: `chef-run-launcher COMMAND`."""
 
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
+import typer.core
+from typer.completion import get_completion_inspect_parameters
 
 from launcher import __version__
 from launcher.cli.doctor import doctor
@@ -16,15 +18,37 @@ from launcher.cli.show import show
 from launcher.cli.status import status
 from launcher.cli.verify_off import verify_off
 
-EXIT_CODES = "Exit codes: 0 done, 1 not done, 2 not understood."
+EXIT_CODES = "Exit codes: 0 success, 1 failure, 2 usage error."
 UNTOUCHED = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+# In the order in which --help shows them.
+GROUPS = {
+    "Run chef-run": ("exec", "shell-init"),
+    "Inspect": ("status", "doctor", "show", "dry-run", "explain-hash", "verify-off"),
+    "Manage": ("flush", "disable", "enable", "purge"),
+}
+
+
+class _InGroups(typer.core.TyperGroup):
+    """Its --help is short enough for a terminal of 24 lines."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, self.commands))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), self.commands[name].get_short_help_str(80)) for name in names])
+
 
 app = typer.Typer(
-    help="Runs chef-run so that nobody can tell the difference, and keeps a small record of each run.",
-    epilog=EXIT_CODES + " `exec` exits as chef-run does.",
+    cls=_InGroups,
+    help="Runs chef-run unchanged, records each run, and reports the record later.",
+    epilog=f"Options: -h, --version. {EXIT_CODES}",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,  # it would write into start-up files; `shell-init` has it
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+get_completion_inspect_parameters()  # prepares the answers to what the shells' lines ask
 
 
 def _version(wanted: bool) -> None:
@@ -37,27 +61,33 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version of the launcher."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version of the launcher and exit."),
     ] = False,
 ) -> None: ...
 
 
 @app.command("exec", context_settings={**UNTOUCHED, "help_option_names": []})
 def _exec(
-    arguments: Annotated[list[str], typer.Argument(metavar="ARGS...", help="All of it is chef-run's.")],
+    arguments: Annotated[list[str], typer.Argument(metavar="ARGS", hidden=True)],
 ) -> None:
-    """Run chef-run, and record the run. This is what the alias calls."""
+    """Run chef-run with ARGS, and record the run."""
     # entry.py sees `exec` first, and starts it without this module; this line is for --help.
 
 
 @app.command("dry-run", context_settings=UNTOUCHED, epilog=EXIT_CODES)
 def _dry_run(
-    arguments: Annotated[
-        Optional[list[str]], typer.Argument(metavar="ARGS...", help="All of it is chef-run's.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON; in front of ARGS.")] = False,
+    arguments: Annotated[Optional[list[str]], typer.Argument(metavar="ARGS", hidden=True)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON. Must come before ARGS.")] = False,
 ) -> None:
-    """Show what a run with these arguments would record and send. Runs, writes and sends nothing."""
+    """Show what a run would record and send, without doing it.
+
+    ARGS are chef-run's arguments. Nothing is run, written or sent.
+
+    \b
+    Examples:
+      chef-run-launcher dry-run web01 directory /tmp/foo
+      chef-run-launcher dry-run --json 'web[01:20]' -p winrm user bob
+    """
     dry_run(arguments or [], as_json)
 
 

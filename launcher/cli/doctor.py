@@ -1,4 +1,7 @@
-"""`doctor`: what stands in the way of running chef-run, of recording, and of delivery; and what to do about it."""
+"""`doctor`: what prevents running chef-run, recording the run, or sending the record; and what to do about it.
+
+It asks what a run, the record and the sender ask, by the same functions.
+"""
 
 import base64
 import http.client
@@ -15,19 +18,23 @@ from typing import Annotated, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 import typer
+from rich.table import Table
 
 from launcher import PACKAGE, fallback, make_importable, real
-from launcher.cli.output import console, count, facts, print_json
-from launcher.cli.status import lost_rows
-from launcher.consent import config, decision
+from launcher.cli import in_front
+from launcher.cli.notes import notes
+from launcher.cli.output import console, count, moment, plain, print_json
+from launcher.cli.status import LOCK_SECONDS, lost_runs
+from launcher.consent import config, decision, notice
 from launcher.consent.situation import Situation
-from launcher.delivery import endpoint, proxy, trust
+from launcher.delivery import endpoint, proxy, schedule, trust
 from launcher.delivery.endpoint import Endpoint
-from launcher.home import files, losses, spool
-from launcher.home.layout import LOST, Home
+from launcher.delivery.plan import NothingMaySend, usable_endpoint
+from launcher.home import files, lock, losses, spool
+from launcher.home.layout import LOCK, LOST, Home
+from launcher.quiet import in_background
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
-START_UP_FILES = (".bashrc", ".bash_profile", ".bash_aliases", ".profile", ".zshrc", ".config/fish/config.fish")
 TIMEOUT = 5  # seconds, for each step of the connection
 # What a run imports by and by, and its sender; the rest comes with these.
 PARTS = (
@@ -40,82 +47,80 @@ PARTS = (
 LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib3")
 
 
-class Finding(NamedTuple):
-    """What was examined, its state, and a message, which for a problem says what to do."""
+TITLES = {"chef_run": "chef-run", "config_toml": "config.toml", "in_front": "chef-run in the shell"}
+COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
 
-    what: str
+
+class Finding(NamedTuple):
+    """What was examined, as a code for programs, its state, and a message, which for a problem says what to do."""
+
+    code: str
     state: str
     message: str
 
 
 def doctor(
     network: Annotated[
-        bool, typer.Option("--network", help="Connect to the endpoint too: a TLS handshake, and not a byte of data.")
+        bool, typer.Option("--network", help="Connect to the endpoint as well: a TLS handshake, no data.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look for what stands in the way. Changes nothing, and does not use the network unless it is told to.
+    """Find what prevents running, recording or sending.
 
-    Exits with 1 if there is a problem.
+    It asks your shell what chef-run is, changes nothing, and uses the network only with --network. The exit code is 1
+    if there is a problem.
+
+    \b
+    Examples:
+      chef-run-launcher doctor
+      chef-run-launcher doctor --network --json
     """
     findings = list(_examine(Situation(os.environ), network))
+    worst = next((state for state in (PROBLEM, NOTE) if any(each.state == state for each in findings)), OK)
     if as_json:
-        print_json([{"what": each.what, "state": each.state, "says": each.message} for each in findings])
+        listed = [{"code": each.code, "state": each.state, "says": each.message} for each in findings]
+        print_json({"schema": 1, "state": worst, "findings": listed})
     else:
-        console.print(facts((f"{finding.state:8}{finding.what}", finding.message) for finding in findings))
-    if any(finding.state == PROBLEM for finding in findings):
+        _print(findings)
+    if worst == PROBLEM:
         raise typer.Exit(1)
 
 
+def _print(findings: list[Finding]) -> None:
+    """An overall sentence, and all findings, the worst first."""
+    numbers = {state: sum(each.state == state for each in findings) for state in (PROBLEM, NOTE)}
+    problems = count(numbers[PROBLEM], "problem") if numbers[PROBLEM] else "no problem"
+    console.print(f"Found {problems}{' and ' + count(numbers[NOTE], 'note') if numbers[NOTE] else ''}.\n")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for state in (PROBLEM, NOTE, OK):
+        for each in findings:
+            if each.state == state:
+                title = TITLES.get(each.code, each.code.replace("_", " "))
+                table.add_row(f"[{COLOURS[state]}]{state}[/]", f"[bold]{title}[/]: {plain(each.message)}")
+    console.print(table)
+
+
 def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
-    yield _in_front(situation)
+    is_in_front, message = in_front.examine(situation.variables)
+    yield Finding("in_front", OK if is_in_front else PROBLEM, message)
     yield from _starts(situation)
     broken = list(_broken_parts(situation))
     yield from broken
     if broken:
         return  # what follows needs them
-    yield _chef_run(situation)
-    yield from _speed()
+    program = _chef_run(situation)
+    yield program
+    yield from _bytecode()
     yield _telemetry(situation)
     yield from _configs(situation)
-    yield from _folder(situation)
-    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
-    if destination is None:
-        yield Finding("endpoint", NOTE, "none in this distribution: nothing is ever sent")
-    elif destination.problem:
-        yield Finding("endpoint", PROBLEM, f"refused: {destination.problem}; {destination.named_by} names it")
-    else:
-        yield Finding("endpoint", OK, f"{destination.url}, by {destination.named_by}")
-        yield from _connection(destination, network)
-    yield from _rejected(situation)
-
-
-def _in_front(situation: Situation) -> Finding:
-    what = "in front"
-    found = shutil.which("chef-run", path=situation.variables.get("PATH"))
-    if found and real.is_launcher(found, sys.argv[0]):
-        return Finding(what, OK, f"{found} is the launcher")
-    home = situation.variables.get("HOME", "")
-    for name in START_UP_FILES:
-        path = os.path.join(home, name)
-        if home and _mentions_us(path):
-            return Finding(what, OK, f"{path} speaks of it; `type chef-run` shows whether your shell has it")
-    setup = os.path.join(PACKAGE, "../../../libexec/setup")  # which our packages have
-    if os.path.exists(setup):
-        remedy = f"sudo {os.path.normpath(setup)} front"
-    else:
-        remedy = 'put eval "$(chef-run-launcher shell-init bash)" into ~/.bashrc, say'
-    return Finding(what, PROBLEM, f"chef-run is not the launcher: {remedy}")
-
-
-def _mentions_us(path: str) -> bool:
-    """Whether a shell's start-up file has an alias, or has us make one. (fish: `… shell-init fish | source`.)"""
-    try:
-        text = files.read(path, config.MAX_CONFIG_SIZE).decode("utf-8", "replace")
-    except OSError:
-        return False
-    lines = [line.strip() for line in text.splitlines() if "chef-run-launcher" in line]
-    return any(line.startswith("alias chef-run") or ("shell-init" in line and line[0] != "#") for line in lines)
+    for note in notes(situation, program.message if program.state == OK else None):
+        yield Finding(note.code, NOTE, note.message)
+    yield from _directory(situation)
+    if situation.home and not situation.home_problem:
+        yield from _stored(situation.home)
+    yield from _endpoint(situation, network)
 
 
 def _starts(situation: Situation) -> Iterator[Finding]:
@@ -124,11 +129,10 @@ def _starts(situation: Situation) -> Iterator[Finding]:
         path = shutil.which(name, path=situation.variables.get("PATH"))
         python = _python_of(path) if path and real.is_launcher(path, sys.argv[0]) else None
         if python and shutil.which(python) is None:
-            yield Finding("start", PROBLEM, f"{path} cannot be run, its Python is gone: {python}; install it again")
+            message = f"{path} cannot be run: its Python, {python}, does not exist any more; install the launcher again"
+            yield Finding("start", PROBLEM, message)
         elif python and _is_too_old(python):
-            yield Finding(
-                "start", PROBLEM, f"{path}: {python} is older than Python 3.9, which it needs; {_runs_alone()}"
-            )
+            yield Finding("start", PROBLEM, f"{path} needs Python 3.9 or newer, and {python} is older; {_runs_alone()}")
 
 
 def _python_of(script: str) -> Optional[str]:
@@ -145,6 +149,8 @@ def _python_of(script: str) -> Optional[str]:
 
 
 def _is_too_old(python: str) -> bool:
+    if shutil.which(python) == sys.executable:
+        return False
     command = [python, "-E", "-S", "-c", "import sys; sys.exit(sys.version_info < (3, 9))"]
     try:
         return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode == 1
@@ -182,27 +188,27 @@ def _compile(name: str) -> None:
 def _runs_alone() -> str:
     """Which chef-run runs without us."""
     try:
-        return f"until it is installed again, {fallback.find()} runs, unrecorded"
+        return f"until the launcher is installed again, {fallback.find()} is run and not recorded"
     except fallback.NoChefRun as problem:
-        return f"and without it, it {problem}"
+        return f"and nothing can be run in its place: it {problem}"
 
 
 def _chef_run(situation: Situation) -> Finding:
     if decision.DEPTH in situation.variables:
-        return Finding("chef-run", PROBLEM, f"{decision.DEPTH} is set: a launcher started this one; unset it")
+        return Finding("chef_run", PROBLEM, f"{decision.DEPTH} is set, as if a launcher had started this one: unset it")
     try:
         path = real.find(situation.variables, situation.config, situation.profile, sys.argv[0])
     except real.NoChefRun as problem:
-        return Finding("chef-run", PROBLEM, str(problem))
-    return Finding("chef-run", OK, f"{path}, which is not the launcher itself")
+        return Finding("chef_run", PROBLEM, str(problem))
+    return Finding("chef_run", OK, path)
 
 
-def _speed() -> Iterator[Finding]:
+def _bytecode() -> Iterator[Finding]:
     """Whether there is bytecode, which a run never writes."""
     compiled = config.__spec__.cached if config.__spec__ else None
     if compiled and not os.path.exists(compiled):
         remedy = shlex.join([sys.executable, "-I", "-S", "-m", "compileall", "-q", os.path.dirname(PACKAGE)])
-        yield Finding("speed", NOTE, f"each run compiles the launcher: {remedy}")
+        yield Finding("bytecode", NOTE, f"each run compiles the launcher anew; to compile it once: {remedy}")
 
 
 def _telemetry(situation: Situation) -> Finding:
@@ -215,35 +221,25 @@ def _telemetry(situation: Situation) -> Finding:
 def _configs(situation: Situation) -> Iterator[Finding]:
     ours, policy = situation.config, situation.policy
     if ours and ours.problem:
-        yield Finding("config.toml", PROBLEM, f"{ours.path}: {ours.problem}; repair it, or telemetry stays off")
+        yield Finding("config_toml", PROBLEM, f"{ours.path}: {ours.problem}; telemetry is off until this is repaired")
     elif ours:
-        yield Finding("config.toml", OK, ours.path if ours.exists else f"{ours.path}: no such file, nor needed")
+        yield Finding("config_toml", OK, ours.path if ours.exists else f"{ours.path} does not exist, and need not")
         if ours.text("launcher", "chef_run") and fallback.may_be_anothers(ours.path):
-            message = "its chef_run under [launcher] is passed over: others than root can change that file"
-            yield Finding("config.toml", PROBLEM, f"{message}; make it and its folders root's alone")
+            message = f"chef_run under [launcher] is ignored, as users other than root can change {ours.path}"
+            yield Finding("config_toml", PROBLEM, f"{message}: make it and its directories writable by root alone")
     if policy.problem:
-        yield Finding("system policy", PROBLEM, f"{policy.path}: {policy.problem}")
+        yield Finding("system_policy", PROBLEM, f"{policy.path}: {policy.problem}")
 
 
-def _folder(situation: Situation) -> Iterator[Finding]:
+def _directory(situation: Situation) -> Iterator[Finding]:
     home = situation.home
     if home is None or situation.home_problem:
-        yield Finding("folder", PROBLEM, f"{situation.home_problem}: nothing is recorded there")
+        yield Finding("directory", PROBLEM, f"{situation.home_problem}: nothing is recorded")
         return
     path = home.workstation.path
-    yield from [*_ownership(home), *_losses(home)] or [
-        Finding("folder", OK, path if home.workstation.exists() else f"{path}: not made yet")
+    yield from list(_ownership(home)) or [
+        Finding("directory", OK, path if home.workstation.exists() else f"{path} does not exist yet")
     ]
-
-
-def _losses(home: Home) -> Iterator[Finding]:
-    """What keeps runs from being recorded, and how many it has kept."""
-    obstacle = losses.obstacle(home)
-    if obstacle:
-        yield Finding("folder", PROBLEM, f"{obstacle}: nothing can be recorded until there is room")
-    for what, says in lost_rows(losses.by_reason(home)):
-        path = os.path.join(home.telemetry.path, LOST)
-        yield Finding(what, NOTE, f"{says}; once that is mended, remove {path}")
 
 
 if sys.platform != "win32":
@@ -255,13 +251,16 @@ if sys.platform != "win32":
             if not directory.exists():
                 continue
             names = [".", *sorted(directory.names())]
-            foreign += [os.path.join(directory.path, name) for name in names if _is_foreign(directory, name)]
+            foreign += [
+                os.path.normpath(os.path.join(directory.path, name)) for name in names if _is_foreign(directory, name)
+            ]
             if directory.status(".").st_mode & 0o022:
-                yield Finding("folder", PROBLEM, f"others may write to it: chmod go-w {directory.path}")
+                path = directory.path
+                yield Finding("directory", PROBLEM, f"other users can write to {path}: chmod go-w {path}")
         if foreign:
             remedy = f"sudo chown -R {os.geteuid()} {home.workstation.path}"
-            message = f"{foreign[0]}, say, belongs to another user (after sudo?): {remedy}"
-            yield Finding("folder", PROBLEM, message)
+            message = f"{count(len(foreign), 'file')}, such as {foreign[0]}, belong to another user: {remedy}"
+            yield Finding("directory", PROBLEM, message)
 
     def _is_foreign(directory: files.Directory, name: str) -> bool:
         try:
@@ -276,13 +275,54 @@ else:
         yield from ()
 
 
-def _rejected(situation: Situation) -> Iterator[Finding]:
-    """Sessions that were put aside."""
-    number = len(spool.rejected(situation.home)) if situation.home else 0
-    if situation.home and number:
-        reason = spool.last_rejection(situation.home) or "a reason that was not kept"
-        message = f"{count(number, 'session')} put aside, the last because of {reason}"
-        yield Finding("rejected", NOTE, f"{message}; mend that, then `flush --rejected` sends them again")
+def _stored(home: Home) -> Iterator[Finding]:
+    """What keeps the sessions that are stored, or are to be stored, from being sent."""
+    obstacle = losses.obstacle(home)
+    if obstacle:
+        yield Finding("obstacle", PROBLEM, f"{obstacle}: nothing can be recorded until that is corrected")
+    lost = losses.by_reason(home)
+    if lost:
+        path = os.path.join(home.telemetry.path, LOST)
+        yield Finding("not_recorded", NOTE, f"{lost_runs(lost)}; delete {path} once that is corrected")
+    waits = spool.any_waiting(home)
+    if notice.is_current(home):
+        yield Finding("notice", OK, "shown")
+    elif waits:
+        message = "sessions are waiting, but the notice has not been shown or that could not be noted: nothing is sent"
+        yield Finding("notice", PROBLEM, f"{message}; run chef-run with standard error open")
+    else:
+        yield Finding("notice", NOTE, "not shown yet: the next run of chef-run shows it, and nothing is sent before")
+    sending = in_background(lock.is_held, home)(LOCK_SECONDS)
+    failure = schedule.last_failure(home)
+    if sending is None:
+        path = os.path.join(home.telemetry.path, LOCK)
+        yield Finding("lock", PROBLEM, f"{path} does not respond, and nothing is sent: is its file server reachable?")
+    elif failure and not sending:
+        attempts = f" ({count(failure.attempts, 'attempt')} in a row)" if failure.attempts > 1 else ""
+        message = f"failed{attempts}: {failure.message}; the first run after {moment(failure.not_before)} tries again, "
+        message += "chef-run-launcher flush now"
+        yield Finding("last_delivery", PROBLEM, message)
+    elif not failure:
+        yield Finding("last_delivery", OK, "nothing failed")
+    rejected = len(spool.rejected(home))
+    if rejected:
+        reason = spool.last_rejection(home) or "an unknown reason"
+        message = f"{count(rejected, 'session')} rejected, the last one because of {reason}; once that is corrected, "
+        yield Finding("rejected", PROBLEM, f"{message}chef-run-launcher flush --rejected sends them again")
+    dropped = spool.dropped(home)
+    if dropped:
+        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or too many")
+
+
+def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:
+    try:
+        destination = usable_endpoint(situation)
+    except NothingMaySend as problem:
+        state = NOTE if problem.why == "no_endpoint" else PROBLEM
+        yield Finding("endpoint", state, f"{problem}: nothing is sent")
+    else:
+        yield Finding("endpoint", OK, f"{destination.url}, set by {destination.named_by}")
+        yield from _connection(destination, network)
 
 
 def _connection(destination: Endpoint, network: bool) -> Iterator[Finding]:
@@ -293,16 +333,18 @@ def _connection(destination: Endpoint, network: bool) -> Iterator[Finding]:
         yield Finding("proxy", OK, by.url if by else "none")
     except proxy.Unusable as problem:
         usable = False
-        yield Finding("proxy", PROBLEM, f"{problem}: correct it, or nothing is sent")
+        yield Finding("proxy", PROBLEM, f"{problem}: nothing is sent until this is corrected")
     try:
         trust.context(destination)
         named = destination.ca_file or os.environ.get("SSL_CERT_FILE") or "this machine"
-        yield Finding("authorities", OK, f"those of {named}")
+        yield Finding("authorities", OK, f"certificate authorities of {named}")
     except trust.Unusable as problem:
         usable = False
-        yield Finding("authorities", PROBLEM, f"{problem}: correct it, or nothing is sent")
+        yield Finding("authorities", PROBLEM, f"{problem}: nothing is sent until this is corrected")
     if network and by and by.url.startswith("https:"):
-        yield Finding("network", NOTE, "not looked at through a proxy that is itself reached by TLS; `flush` tells")
+        yield Finding(
+            "network", NOTE, "not checked through a proxy that is itself reached by TLS; try chef-run-launcher flush"
+        )
     elif network and usable:
         yield _network(destination, by)
 
@@ -311,11 +353,11 @@ def _network(destination: Endpoint, by: Optional[proxy.Proxy]) -> Finding:
     try:
         _handshake(destination, by)
     except ssl.SSLCertVerificationError as error:
-        message = f"the certificate is not one that this machine trusts ({error.verify_message})"
+        message = f"this machine does not trust the certificate of the endpoint ({error.verify_message})"
     except OSError as error:
-        message = f"it cannot be reached ({proxy.refusal(error) or error.strerror or 'no answer in time'})"
+        message = f"the endpoint cannot be reached ({proxy.refusal(error) or error.strerror or 'no answer in time'})"
     except (http.client.HTTPException, UnicodeError):
-        message = "it cannot be reached: its name is none, or the proxy does not speak HTTP"
+        message = "the endpoint cannot be reached: its host name is invalid, or the proxy does not speak HTTP"
     else:
         return Finding("network", OK, "the endpoint can be reached")
     return Finding("network", PROBLEM, message)

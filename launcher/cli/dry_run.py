@@ -19,41 +19,43 @@ def dry_run(arguments: list[str], as_json: bool = False) -> None:
     """Print what `chef-run ARGUMENTS` would do: the decision, the program, the record, the requests."""
     situation = Situation(os.environ, arguments)
     record = _session(situation) if situation.decision.on else None
-    out, reason = None, None
+    out, why, reason = None, None, None
     try:
         out = _requests(situation)
     except NothingMaySend as error:
-        reason = str(error)
+        why, reason = error.why, str(error)
     if as_json:
         decision = situation.decision
         print_json(
             {
+                "schema": 1,
                 "on": decision.on,
                 "sources": sources(decision),
                 "chef_run": chef_run(situation),
                 "session": record,
                 "requests": out.as_json() if out else [],
+                "no_requests_code": why,
                 "no_requests_because": reason,
             }
         )
         return
 
-    _heading("Would this run be recorded?")
+    _heading("This run: would it be recorded?")
     console.print("Yes." if record else "No.")
     console.print(facts(source_rows(sources(situation.decision))))
 
-    _heading("The program that would run")
+    _heading("This run: the program that would be run")
     program = chef_run(situation)
-    console.print(plain(program["path"] or f"None: {program['problem']}"))
+    console.print(plain(program["path"] or f"None: {program['problem']}"), soft_wrap=True)
 
-    _heading("The session that would be stored")
+    _heading("This run: the session that would be stored, and sent by a later run")
     if record:
         print_json(record)
-        console.print("The operating system of a target is known only from what chef-run says when it runs.")
+        console.print("The operating system of a target becomes known only when chef-run runs.")
     else:
         console.print("None.")
 
-    _heading("The requests that would go out now")
+    _heading("Earlier runs: the requests that would be sent now")
     if out:
         out.print()
     else:
@@ -68,13 +70,13 @@ def _session(situation: Situation) -> Session:
     found = targets.of_run(situation)
     known = installation_id.read(situation.home) if situation.home else None
     unknown: list[Optional[str]] = [None for _ in found]
-    id = known or "(made at the end of the first run)"
+    id = known or "(created at the end of the first run)"
     level = situation.decision.hosts.level
     key = hosts_key.read(situation.home) if situation.home else None
     record = session.build(id, host_os.operating_system(), found, unknown, level, key or b"")
     if level == "salted" and key is None:
         for target in record["targets"]:
-            target["hostname_sha256"] = "(with a key that is made at the end of the run)"
+            target["hostname_sha256"] = "(uses a key that is created at the end of the run)"
     return record
 
 
@@ -83,11 +85,11 @@ def _requests(situation: Situation) -> Requests:
     route = plan(situation)
     sessions = waiting(route.home)
     if not sessions:
-        raise NothingMaySend("no session of an earlier run waits")
+        raise NothingMaySend("nothing_waits", "no session of an earlier run is waiting")
     failure = schedule.last_failure(route.home)
     if failure and not schedule.is_due(route.home):
         next_attempt = moment(failure.not_before)
         raise NothingMaySend(
-            f"the last delivery failed ({failure.message}); the next attempt is not before {next_attempt}"
+            "not_due", f"the last delivery failed ({failure.message}); the next attempt is made after {next_attempt}"
         )
     return requests(route.endpoint, sessions, route.hosts, hosts_key.read(route.home))

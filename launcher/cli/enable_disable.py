@@ -14,28 +14,43 @@ from launcher.home.layout import RECEIPTS, Home
 
 
 def disable() -> None:
-    """Disable telemetry for good, in config.toml. What waits is dropped unsent."""
+    """Turn telemetry off in config.toml, and drop what is waiting.
+
+    Nothing more is recorded or sent. For a single run, set CHEF_TELEMETRY_OPT_OUT instead.
+
+    \b
+    Examples:
+      chef-run-launcher disable
+      CHEF_TELEMETRY_OPT_OUT=1 chef-run web01 directory /tmp/foo
+    """
     home, is_new = _set(enabled=False)
     dropped, left = spool.discard_all(home)
-    console.print(f"Telemetry is disabled in {plain(home.config)}.")
+    console.print(f"Telemetry is now off in {plain(home.config)}.")
     if is_new:
         say_what_is_skipped(home)
     if left:
-        errors.print(f"chef-run-launcher: not dropped: {plain(left[0])} cannot be removed; see `doctor`")
+        errors.print(f"chef-run-launcher: {plain(left[0])} cannot be deleted; see `chef-run-launcher doctor`")
         raise typer.Exit(1)
-    console.print(f"{count(dropped, 'waiting session')} dropped unsent." if dropped else "No session was waiting.")
+    console.print(f"{count(dropped, 'waiting session')} dropped." if dropped else "No session was waiting.")
     if spool.rejected(home) or home.telemetry.has(RECEIPTS):
-        console.print("`purge` deletes what was rejected, and the receipts of what was sent, too.")
+        console.print("To delete rejected sessions and the receipts of sent ones as well, use `purge`.")
 
 
 def enable() -> None:
-    """Enable telemetry again, where config.toml disables it. Whatever else turns it off still does."""
+    """Turn telemetry on again in config.toml.
+
+    Whatever else turns it off, such as CHEF_TELEMETRY_OPT_OUT or the system policy, still does.
+
+    \b
+    Example:
+      chef-run-launcher enable
+    """
     home, _ = _set(enabled=True)
-    state = "Telemetry is enabled in" if os.path.exists(home.config) else "Nothing disables telemetry in"
+    state = "Telemetry is now on in" if os.path.exists(home.config) else "Telemetry is not turned off in"
     console.print(f"{state} {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
     if reason:
-        console.print(f"It stays off all the same: {plain(reason.name)}: {plain(reason.message)}.")
+        console.print(f"It is still off for another reason: {plain(reason.name)}: {plain(reason.message)}.")
 
 
 def _set(enabled: bool) -> tuple[Home, bool]:
@@ -44,7 +59,7 @@ def _set(enabled: bool) -> tuple[Home, bool]:
     home = situation.home
     problem = situation.home_problem
     if home is None or problem:
-        errors.print(f"chef-run-launcher: nothing was changed: {plain(problem or 'there is no HOME')}")
+        errors.print(f"chef-run-launcher: nothing was changed: {plain(problem or 'HOME is not set')}")
         raise typer.Exit(1)
     was_there = home.workstation.exists()
     try:

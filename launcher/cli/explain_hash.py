@@ -1,11 +1,11 @@
-"""`explain-hash`: what becomes of a host's name in a record."""
+"""`explain-hash`: what is recorded in place of a host name."""
 
 import os
 from typing import Annotated, Optional
 
 import typer
 
-from launcher.cli.output import console, errors, plain, print_json
+from launcher.cli.output import console, errors, plain, print_exactly, print_json
 from launcher.consent.situation import Situation
 from launcher.home.layout import Home
 from launcher.reading import command_line
@@ -13,39 +13,46 @@ from launcher.record import hosts_key, session
 
 
 def explain_hash(
-    host: Annotated[str, typer.Argument(metavar="HOST", help="A target as chef-run takes it.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    host: Annotated[str, typer.Argument(metavar="HOST", hidden=True)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what is recorded in the place of a host's name."""
+    """Show what is recorded in place of a host name.
+
+    HOST is a target as chef-run accepts it: a name, a URL or a range of names.
+
+    \b
+    Examples:
+      chef-run-launcher explain-hash web01
+      chef-run-launcher explain-hash 'ssh://admin@web[01:03]:2222'
+    """
     targets = command_line.targets(["--", host, "directory", "/"])
     if not targets:
-        errors.print("chef-run-launcher: chef-run would not take that for a target")
+        errors.print("chef-run-launcher: chef-run would not accept that as a target")
         raise typer.Exit(1)
     situation = Situation(os.environ)
     hosts = situation.decision.hosts
     hashes = _hashes(targets, hosts.level, situation.home)
     if as_json:
-        print_json({"hosts": hosts.level, "hostname_sha256": hashes})
+        print_json({"schema": 1, "hosts": hosts.level, "hostname_sha256": hashes})
         return
     for each in hashes:
-        console.out(each, highlight=False)
+        print_exactly(each)
     if hosts.level == "sha256":
         console.print(
-            "\nThat is the SHA-256 sum of the name in lower case, without user, password, port\n"
-            "and path. It does not hide a name that can be guessed: whoever tries the names\n"
-            "that people give to hosts finds a short one in no time. Where that matters, set\n"
-            'hosts = "salted" in config.toml, or turn telemetry off.'
+            "\nThis is the SHA-256 hash of the host name in lower case, without user, password, port and path. "
+            "It does not protect a name that can be guessed: anyone can hash likely names and compare. "
+            'If that matters, set hosts = "salted" under \\[telemetry] in config.toml, or turn telemetry off.'
         )
     elif hosts.level == "salted":
         console.print(
-            ("\nThat is" if hashes else "There is no key yet: the next run makes it. What is recorded then is")
-            + " the SHA-256 sum of a random key that stays here\n"
-            "and of the name's own sum. Who has not the key cannot guess."
+            ("\nThis is" if hashes else "No key exists yet; the next run creates one. What is recorded then is")
+            + " the SHA-256 hash of a random key, which never leaves this machine, followed by the hash of the name. "
+            "Without the key, names cannot be guessed."
         )
     else:
-        console.print("Nothing is recorded in its place.")
+        console.print("Nothing is recorded in place of the name.")
     if hosts.where:
-        console.print(f'It is so because of hosts = "{hosts.level}" in {plain(hosts.where)}.', soft_wrap=True)
+        console.print(f'The reason is hosts = "{hosts.level}" in {plain(hosts.where)}.', soft_wrap=True)
 
 
 def _hashes(targets: list[command_line.Target], hosts: str, home: Optional[Home]) -> list[str]:

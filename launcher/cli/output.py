@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from launcher.cli import MIN_WIDTH
 from launcher.cli.printable import printable
 from launcher.home.layout import Home
 
@@ -20,13 +21,21 @@ for _stream in (sys.stdout, sys.stderr):
     if isinstance(_stream, io.TextIOWrapper):
         _stream.reconfigure(errors="backslashreplace")
 
+NOTHING_WAITS = "No session is waiting to be sent."
+
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console.width = max(console.width, MIN_WIDTH)
 
 
 def print_json(value: object) -> None:
     """Print `value` as JSON that a program can read."""
-    console.out(json.dumps(value, indent=2), highlight=False)
+    print_exactly(json.dumps(value, indent=2))
+
+
+def print_exactly(text: str) -> None:
+    """Print a text that no width of the terminal may change, for programs or to be compared byte by byte."""
+    sys.stdout.write(text + "\n")
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:
@@ -50,8 +59,8 @@ def plain(text: str) -> str:
 def say_what_is_skipped(home: Home) -> None:
     """To be said where we have made ~/.chef-workstation ourselves."""
     console.print(
-        f"That made {plain(home.workstation.path)}. chef-run sets itself up where it is missing, "
-        "and will not do so any more."
+        f"This created {plain(home.workstation.path)}. chef-run will now skip its own first-run set-up, "
+        "which it does only if that directory is missing."
     )
 
 

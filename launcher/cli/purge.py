@@ -15,32 +15,41 @@ from launcher.record import hosts_key, installation_id
 
 
 def purge(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     reset_id: Annotated[
-        bool, typer.Option("--reset-id", help="Put a new random installation id in the place of the old one, too.")
+        bool, typer.Option("--reset-id", help="Replace the installation ID by a new random one as well.")
     ] = False,
 ) -> None:
-    """Delete the waiting and the rejected sessions, and the receipts of those sent."""
+    """Delete all that is kept of earlier runs.
+
+    That is: the waiting and the rejected sessions, and the receipts of sent ones.
+
+    \b
+    Examples:
+      chef-run-launcher purge
+      chef-run-launcher purge --yes --reset-id
+    """
     situation = Situation(os.environ)
     home = situation.home
     if home is None or situation.home_problem:
-        errors.print(f"chef-run-launcher: nothing was deleted: {plain(situation.home_problem or 'there is no HOME')}")
+        errors.print(f"chef-run-launcher: nothing was deleted: {plain(situation.home_problem or 'HOME is not set')}")
         raise typer.Exit(1)
     if not yes:
         _ask(_what(home, reset_id))
     waiting, left = spool.discard_all(home)
     rejected, rejected_left = spool.discard_rejected(home)
     receipts_left = receipts.discard(home)
-    console.print(f"Deleted {count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}, all receipts.")
+    deleted = f"{count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}"
+    console.print(f"Deleted {deleted} and all receipts.")
     if reset_id:
         was_there = home.workstation.exists()
         hosts_key.forget(home)
-        console.print(f"The installation id is now {installation_id.reset(home)}.")
+        console.print(f"The installation ID is now {installation_id.reset(home)}.")
         if not was_there:
             say_what_is_skipped(home)
     left += rejected_left + receipts_left
     if left:
-        errors.print(f"chef-run-launcher: not deleted: {plain(left[0])} cannot be removed; see `doctor`")
+        errors.print(f"chef-run-launcher: {plain(left[0])} cannot be deleted; see `chef-run-launcher doctor`")
         raise typer.Exit(1)
 
 
@@ -48,14 +57,14 @@ def _what(home: Home, reset_id: bool) -> str:
     return (
         f"{count(len(spool.oldest_first(home)), 'waiting session')}, "
         f"{count(len(spool.rejected(home)), 'rejected session')}, {count(len(receipts.read(home)), 'receipt')}"
-        + (", and the installation id" if reset_id else "")
+        + (", and replace the installation ID" if reset_id else "")
     )
 
 
 def _ask(what: str) -> None:
     """Ask for confirmation. Ends the command without it."""
     if not sys.stdin or not sys.stdin.isatty():
-        errors.print("chef-run-launcher: nothing was deleted: there is nobody to ask; say --yes")
+        errors.print("chef-run-launcher: nothing was deleted: without a terminal to confirm on, use --yes")
         raise typer.Exit(1)
     if not typer.confirm(f"Delete {what}?", err=True):
         errors.print("Nothing was deleted.")

@@ -1,4 +1,4 @@
-"""`shell-init`: chef-run by way of the launcher, in a shell."""
+"""`shell-init`: chef-run through the launcher, in a shell."""
 
 from enum import Enum
 from typing import Annotated
@@ -17,19 +17,19 @@ class Shell(str, Enum):
     POWERSHELL = "powershell"
 
 
-def shell_init(
-    shell: Annotated[
-        Shell, typer.Argument(metavar="bash|zsh|fish|powershell", help="The shell that is to evaluate it.")
-    ],
-) -> None:
-    """Print what a shell evaluates so that chef-run is started by way of the launcher.
+def shell_init(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish|powershell", hidden=True)]) -> None:
+    """Print what makes a shell run chef-run through the launcher.
 
-    ~/.bashrc: eval "$(chef-run-launcher shell-init bash)"
+    A start-up file of the shell evaluates them:
 
-    ~/.zshrc, after compinit: eval "$(chef-run-launcher shell-init zsh)"
-
-    config.fish: chef-run-launcher shell-init fish | source
-
-    $PROFILE: chef-run-launcher shell-init powershell | Out-String | Invoke-Expression
+    \b
+    ~/.bashrc
+      eval "$(chef-run-launcher shell-init bash)"
+    ~/.zshrc, after compinit
+      eval "$(chef-run-launcher shell-init zsh)"
+    ~/.config/fish/config.fish
+      chef-run-launcher shell-init fish | source
+    $PROFILE
+      chef-run-launcher shell-init powershell | Out-String | Invoke-Expression
     """
     texts.show(shell.value)

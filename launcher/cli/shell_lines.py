@@ -14,6 +14,7 @@ import sys
 from launcher import PACKAGE
 
 MAIN = os.path.join(PACKAGE, "__main__.py")
+ASKS = "_CHEF_RUN_LAUNCHER_COMPLETE"  # has a command of ours say what may follow on its line
 WAY_OUT = os.path.join(PACKAGE, "fallback.py")
 
 # The command is a part of these words, and which one is asked when it is started, not when it is defined. The answer is
@@ -37,7 +38,12 @@ __chef_run() {
 alias chef-run='"${__chef_run[@]:$(__chef_run):5}"'
 if (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 503 )); then
   alias chef-run='"${__chef_run[@]:${ __chef_run; }:5}"'
-fi"""
+fi
+_chef_run_launcher() {
+  local IFS=$'\\n'
+  COMPREPLY=($(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD="$COMP_CWORD" %(asks)s=complete_bash "$1" 2>/dev/null))
+}
+complete -o default -F _chef_run_launcher chef-run-launcher"""
 )
 
 ZSH_COMMAND = '"${__chef_run[@]:$((__chef_run())):5}"'
@@ -60,6 +66,10 @@ if (( ${+functions[compdef]} )); then
     _compskip=all
   }
   () { compdef -p _chef_run_launcher "${(b)1}"; } %(command)s
+  _chef_run_launcher_itself() {
+    eval "$(env _TYPER_COMPLETE_ARGS="${words[1,CURRENT]}" %(asks)s=complete_zsh $words[1] 2>/dev/null)"
+  }
+  compdef _chef_run_launcher_itself chef-run-launcher
 fi"""
 )
 
@@ -90,7 +100,7 @@ def _zsh(start: list[str]) -> str:
 
 def _names(start: list[str]) -> dict[str, str]:
     needed = {"python": start[0], "main": MAIN, "way_out": WAY_OUT}
-    return {"start": shlex.join(start), **{name: shlex.quote(path) for name, path in needed.items()}}
+    return {"start": shlex.join(start), "asks": ASKS, **{name: shlex.quote(path) for name, path in needed.items()}}
 
 
 # A line of one command, chef-run, for the background, to which fish itself sends no function.
@@ -100,7 +110,7 @@ FISH_BACKGROUND = r"^\s*chef-run\s[^;|&\n(){}]*&\s*$"
 def _fish(start: list[str]) -> str:
     *words, way_out = ["'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'" for word in [*start, WAY_OUT]]
     return (
-        "function chef-run --description 'chef-run, by way of chef-run-launcher'\n"
+        "function chef-run --description 'chef-run, through chef-run-launcher'\n"
         f"  set -l launcher {' '.join(words)}\n"
         f"  if not test -x $launcher[1]; or not test -e $launcher[4]; or not test -e {way_out}\n"
         "    command chef-run $argv\n"
@@ -109,7 +119,10 @@ def _fish(start: list[str]) -> str:
         "  else\n"
         "    $launcher exec $argv\n"
         "  end\n"
-        "end"
+        "end\n"
+        "complete -c chef-run-launcher -f -a "
+        f"'(env _TYPER_COMPLETE_ARGS=(commandline -cp) _TYPER_COMPLETE_FISH_ACTION=get-args {ASKS}=complete_fish "
+        "chef-run-launcher 2>/dev/null)'"
     )
 
 

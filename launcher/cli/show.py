@@ -1,6 +1,7 @@
 """`show`: the sessions that wait, as they are stored and as they would be sent."""
 
 import hashlib
+import json
 import os
 from typing import Annotated, Any, NamedTuple, Optional
 
@@ -8,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher.cli.output import console, count, errors, moment, plain, print_json
+from launcher.cli.output import NOTHING_WAITS, console, count, errors, moment, plain, print_exactly, print_json
 from launcher.consent.situation import Situation
 from launcher.delivery import encode
 from launcher.delivery.endpoint import Endpoint
@@ -26,23 +27,39 @@ class Stored(NamedTuple):
     stored: float
 
 
+def _ids(incomplete: str) -> list[tuple[str, str]]:
+    """What a shell offers to complete an ID with: the waiting sessions, with the time of each."""
+    home = Situation(os.environ).home
+    return [(each.record["id"], moment(each.stored)) for each in waiting(home, incomplete)] if home else []
+
+
 def show(
-    wanted: Annotated[
-        Optional[str], typer.Argument(metavar="[ID]", help="One session: its id or the beginning of it.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the sessions as they are stored, as JSON.")] = False,
-    wire: Annotated[bool, typer.Option("--wire", help="Print the exact requests that would carry them.")] = False,
+    wanted: Annotated[Optional[str], typer.Argument(metavar="ID", hidden=True, autocompletion=_ids)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the sessions exactly as stored.")] = False,
+    wire: Annotated[bool, typer.Option("--wire", help="Print the exact HTTP requests instead.")] = False,
+    indent: Annotated[bool, typer.Option("--indent", help="With --wire, print each body indented as well.")] = False,
 ) -> None:
-    """Show the sessions that wait to be sent: all that is kept of earlier runs."""
+    """Show the records of earlier runs that wait to be sent.
+
+    A record is called a session. With ID, or the beginning of one, explain that session field by field.
+
+    \b
+    Examples:
+      chef-run-launcher show
+      chef-run-launcher show 0f1e7d5c
+      chef-run-launcher show --wire --indent
+    """
+    if indent and not wire:
+        raise typer.BadParameter("--indent goes with --wire")
     situation = Situation(os.environ)
     home = situation.home
     sessions = waiting(home, wanted or "") if home else []
     key = hosts_key.read(home) if home else None
     if wanted and not sessions:
-        errors.print(f"chef-run-launcher: no waiting session begins with {plain(repr(wanted))}; `show` lists them")
+        errors.print(f"chef-run-launcher: no waiting session has an ID that begins with {plain(repr(wanted))}")
         raise typer.Exit(1)
     if wire:
-        _print_requests(situation, sessions, key, as_json)
+        _print_requests(situation, sessions, key, as_json=as_json, indent=indent)
     elif as_json:
         print_json([each.record for each in sessions])
     elif wanted:
@@ -51,7 +68,7 @@ def show(
     elif home and sessions:
         _list(home, sessions)
     else:
-        console.print("No session waits to be sent.")
+        console.print(NOTHING_WAITS)
 
 
 def waiting(home: Home, beginning: str = "") -> list[Stored]:
@@ -86,13 +103,14 @@ class Requests(NamedTuple):
             for request in self.requests
         ]
 
-    def print(self) -> None:
+    def print(self, *, indent: bool = False) -> None:
         """Print them byte for byte, each with its URL and the hash that its receipts will have."""
         for request in self.requests:
-            console.out(f"To {self.destination.url}{request.path}\n", highlight=False)
-            text = encode.as_http(request, self.destination.url).decode().replace("\r\n", "\n")
-            console.out(text, highlight=False)
-            console.out(f"\nSHA-256 of the body: {_sha256(request)}\n", highlight=False)
+            print_exactly(f"To {self.destination.url}{request.path}\n")
+            print_exactly(encode.as_http(request, self.destination.url).decode().replace("\r\n", "\n"))
+            print_exactly(f"\nSHA-256 of the body: {_sha256(request)}\n")
+            if indent:
+                print_exactly(f"The body, indented:\n{json.dumps(json.loads(request.body), indent=2)}\n")
 
 
 def requests(destination: Endpoint, sessions: list[Stored], hosts: str, key: Optional[bytes]) -> Requests:
@@ -102,7 +120,9 @@ def requests(destination: Endpoint, sessions: list[Stored], hosts: str, key: Opt
     return Requests(destination, [encode.encode(batch, destination.format, utc_day()) for batch in batches])
 
 
-def _print_requests(situation: Situation, sessions: list[Stored], key: Optional[bytes], as_json: bool) -> None:
+def _print_requests(
+    situation: Situation, sessions: list[Stored], key: Optional[bytes], *, as_json: bool, indent: bool
+) -> None:
     try:
         destination = usable_endpoint(situation)
     except NothingMaySend as error:
@@ -111,8 +131,10 @@ def _print_requests(situation: Situation, sessions: list[Stored], key: Optional[
     found = requests(destination, sessions, situation.decision.hosts.level, key)
     if as_json:
         print_json(found.as_json())
+    elif sessions:
+        found.print(indent=indent)
     else:
-        found.print()
+        console.print(NOTHING_WAITS)
 
 
 def _sha256(request: encode.Request) -> str:
@@ -121,14 +143,14 @@ def _sha256(request: encode.Request) -> str:
 
 def _list(home: Home, sessions: list[Stored]) -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("id", "stored", "host", "targets"):
+    for heading in ("ID", "stored", "this machine", "targets"):
         table.add_column(heading)
     for record, stored in sessions:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)
     console.print(
         f"\n{count(len(sessions), 'session')} in {plain(home.telemetry.path)}.\n"
-        "`show ID` explains one. You may remove any of the files."
+        "`show ID` explains one of them. You may delete any of these files."
     )
 
 
@@ -137,29 +159,29 @@ def _host(record: Session) -> str:
 
 
 def _targets(record: Session) -> str:
-    kinds = [f"{target['os'] or 'unknown'} by {target['transport']}" for target in record["targets"]]
+    kinds = [f"{target['os'] or 'unknown'} via {target['transport']}" for target in record["targets"]]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "none"
 
 
 def _tree(each: Stored, key: Optional[bytes]) -> Tree:
     record = each.record
-    meaning = "the SHA-256 sum of a hostname you connected to"
+    meaning = "SHA-256 hash of the target's host name"
     if session.is_salted(record, key):
-        meaning += ", and of a key that stays here"
+        meaning = f"salted {meaning}; the salt stays here"
     tree = Tree(f"[bold]session[/], stored {moment(each.stored)}")
-    _leaf(tree, "id", record["id"], "a random number, so that a session that arrives twice counts once")
-    _leaf(tree, "installation_id", record["installation_id"], "a random number for this installation")
-    _leaf(tree, "command", record["command"], "the command that was run, and none of its arguments")
+    _leaf(tree, "id", record["id"], "random; a session that arrives twice is counted once")
+    _leaf(tree, "installation_id", record["installation_id"], "random; the same for all runs of this installation")
+    _leaf(tree, "command", record["command"], "the command that was run, without its arguments")
     host = tree.add("[bold]host[/]  [dim]this machine[/]")
-    _leaf(host, "os", record["host"]["os"], "its operating system")
-    _leaf(host, "version", record["host"]["version"], "and the version of that")
-    targets = tree.add(f"[bold]targets[/]  [dim]{count(len(record['targets']), 'host')} to connect to[/]")
+    _leaf(host, "os", record["host"]["os"], "operating system")
+    _leaf(host, "version", record["host"]["version"], "version of the operating system")
+    targets = tree.add(f"[bold]targets[/]  [dim]{count(len(record['targets']), 'host')} to connect to, in order[/]")
     for number, target in enumerate(record["targets"], 1):
         branch = targets.add(f"[bold]{number}[/]")
         if "hostname_sha256" in target:
             _leaf(branch, "hostname_sha256", target["hostname_sha256"], meaning)
-        _leaf(branch, "transport", target["transport"], "how it connected")
-        _leaf(branch, "os", target["os"], "the operating system there")
+        _leaf(branch, "transport", target["transport"], "how chef-run connected")
+        _leaf(branch, "os", target["os"], "operating system of the target")
     return tree
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from launcher import __version__, real
-from launcher.cli.output import console, count, facts, moment, print_json
+from launcher.cli.notes import notes
+from launcher.cli.output import console, count, facts, moment, plain, print_json
 from launcher.consent import notice
 from launcher.consent.decision import Decision
 from launcher.consent.situation import Situation
@@ -22,9 +23,17 @@ LOCK_SECONDS = 1  # that a lock may take to answer: on a network file system it 
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show whether runs are recorded and why, what waits, and how the last delivery went. Never uses the network."""
+    """Show whether runs are recorded, and what is waiting.
+
+    It never uses the network. Times are local.
+
+    \b
+    Examples:
+      chef-run-launcher status
+      chef-run-launcher status --json
+    """
     report = examine(Situation(os.environ))
     if as_json:
         print_json(report)
@@ -33,18 +42,23 @@ def status(
 
 
 def examine(situation: Situation) -> dict[str, Any]:
-    """All that `status` shows, as printed in JSON; times are in seconds since the epoch."""
+    """All that `status` shows, as printed in JSON (status.schema.json); times are in seconds since the epoch."""
     decision = situation.decision
+    reason = decision.reason
     destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    program = chef_run(situation)
     return {
+        "schema": 1,
         "version": __version__,
         "distribution": situation.profile.name,
         "on": decision.on,
-        "reason": f"{decision.reason.name}: {decision.reason.message}" if decision.reason else None,
+        "reason": f"{reason.name}: {reason.message}" if reason else None,
+        "reason_code": reason.code if reason else None,
         "sources": sources(decision),
         "hosts": {"level": decision.hosts.level, "where": decision.hosts.where},
-        "chef_run": chef_run(situation),
+        "chef_run": program,
         "endpoint": destination._asdict() if destination else None,
+        "notes": [{"code": each.code, "says": each.message} for each in notes(situation, program["path"])],
         **_stored(situation.home),
     }
 
@@ -52,7 +66,7 @@ def examine(situation: Situation) -> dict[str, Any]:
 def sources(decision: Decision) -> list[dict[str, Any]]:
     """Every source of the decision, as printed in JSON."""
     return [
-        {"name": source.name, "off": source.off, "says": source.message, "where": source.where}
+        {"code": source.code, "name": source.name, "off": source.off, "says": source.message, "where": source.where}
         for source in decision.sources
     ]
 
@@ -101,21 +115,34 @@ def _is_unreadable(home: Home, name: str) -> bool:
 
 
 def _print(report: dict[str, Any]) -> None:
-    state = "[green]on[/]: runs are recorded" if report["on"] else "[yellow]off[/]: nothing is recorded or sent"
-    console.print(f"Telemetry is {state}.\n")
-    console.print(facts(source_rows(report["sources"])))
-    console.print()
-    chef_run, destination = report["chef_run"], report["endpoint"]
-    rows = [
-        ("chef-run", chef_run["path"] or f"none: {chef_run['problem']}"),
-        ("launcher", f"{report['version']}, for {report['distribution']}"),
-        ("endpoint", _endpoint(destination) if destination else "none"),
-        ("of hosts", _hosts(report["hosts"])),
-        ("folder", _folder(report)),
-    ]
+    console.print(_sentence(report))
+    for note in report["notes"]:
+        console.print(f"[yellow]Note:[/] {plain(note['says'])}")
     if report["folder"]:
-        rows += _stored_rows(report)
-    console.print(facts(rows))
+        console.print()
+        console.print(facts(_delivery_rows(report)))
+    console.print("\nWhat decides:")
+    console.print(facts(source_rows(report["sources"])))
+    console.print("\nSettings:")
+    console.print(facts(_settings_rows(report)))
+
+
+def _sentence(report: dict[str, Any]) -> str:
+    if report["on"]:
+        receiver = report["endpoint"]["url"] or "nobody, as the endpoint is refused"
+        return f"Telemetry is [green]on[/]: runs are recorded, and reported to {plain(receiver)}."
+    reason = next(source for source in report["sources"] if source["off"])
+    return f"Telemetry is [yellow]off[/]: nothing is recorded or sent, because {plain(because(reason))}."
+
+
+def because(reason: dict[str, Any]) -> str:
+    """Why a source turns telemetry off, as the end of a sentence."""
+    if reason["code"] in ("opt_out_variable", "do_not_track"):
+        return f"{reason['name']} is set"
+    if reason["code"] in ("system_policy", "config_toml", "named_config"):
+        is_setting = reason["says"].endswith((" is false", " is not true", " is not a table"))
+        return f"{reason['says']} in {reason['where']}" if is_setting else f"of {reason['where']}: {reason['says']}"
+    return str(reason["says"])
 
 
 def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -131,27 +158,34 @@ def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return rows
 
 
-def lost_rows(lost: dict[str, int]) -> list[tuple[str, str]]:
-    """The runs that were not recorded, if there were any, with the reasons."""
-    reasons = ", ".join(f"{reason} ({number})" for reason, number in lost.items())
-    return [("not recorded", f"{count(sum(lost.values()), 'run')}: {reasons}")] if lost else []
+def _settings_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    chef_run, destination = report["chef_run"], report["endpoint"]
+    rows = [
+        ("chef-run", chef_run["path"] or f"none: {chef_run['problem']}"),
+        ("launcher", f"{report['version']}, for {report['distribution']}"),
+        ("endpoint", _endpoint(destination) if destination else "none"),
+        ("host names", _hosts(report["hosts"])),
+        ("directory", report["folder"] or "none"),
+    ]
+    if report["folder"]:
+        rows.append(("installation ID", report["installation_id"] or "not created yet"))
+    return rows
+
+
+def lost_runs(lost: dict[str, int]) -> str:
+    """The runs that were not recorded, with the reasons."""
+    reasons = ", ".join(f"{losses.REASONS[code]} ({number})" for code, number in lost.items())
+    return f"{count(sum(lost.values()), 'run')}: {reasons}"
 
 
 def _hosts(hosts: dict[str, Any]) -> str:
     meaning = {
-        "sha256": "the SHA-256 sum of each name is recorded",
-        "salted": "a sum of each name and a random key that stays here is recorded",
-        "count": "how many there are is recorded, and no sums of their names",
-        "off": "nothing is recorded",
+        "sha256": "recorded as the SHA-256 hash of each name",
+        "salted": "recorded as a salted hash of each name; the salt stays on this machine",
+        "count": "not recorded, only how many there are",
+        "off": "not recorded, nor anything else of the targets",
     }[hosts["level"]]
     return f"{meaning} ({hosts['where']})" if hosts["where"] else meaning
-
-
-def _folder(report: dict[str, Any]) -> str:
-    if not report["folder"]:
-        return "none"
-    obstacle = f", but {report['obstacle']}: nothing can be recorded" if report["obstacle"] else ""
-    return f"{report['folder']}{obstacle}"
 
 
 def _endpoint(destination: dict[str, Any]) -> str:
@@ -160,29 +194,36 @@ def _endpoint(destination: dict[str, Any]) -> str:
     return f"{destination['url']} ({destination['named_by']}), format {destination['format']}"
 
 
-def _stored_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is waiting, and how it is delivered."""
     waiting = count(report["waiting"], "session")
     if report["oldest"]:
         waiting += f", the oldest from {moment(report['oldest'])}"
     if report["unreadable"]:
-        waiting += f"; {report['unreadable']} cannot be read, and will be put aside in rejected/"
-    rows = [
-        ("installation id", report["installation_id"] or "none yet"),
-        ("notice", "shown" if report["notice_shown"] else "not shown yet: nothing is sent before it is"),
-        ("waiting", waiting),
-        ("rejected, dropped", f"{report['rejected']}, {report['dropped']}"),
-        *lost_rows(report["lost"]),
-    ]
-    if report["last_rejection"]:
-        rows.append(("last rejected", f"{report['last_rejection']}; `flush --rejected` sends them again"))
+        waiting += f"; {report['unreadable']} cannot be read, and will be moved to rejected/"
+    rows = [("waiting", waiting)]
+    if report["obstacle"]:
+        rows.append(("obstacle", f"{report['obstacle']}: nothing can be recorded"))
+    if not report["notice_shown"]:
+        rows.append(("notice", "not shown yet; nothing is sent before it is"))
     failure = report["last_failure"]
     if report["sending"] is None:
-        rows.append(("delivery", "not known: the lock does not answer"))
+        rows.append(("delivery", "not known: the lock file does not respond"))
     elif report["sending"]:
-        rows.append(("delivery", "under way"))
+        rows.append(("delivery", "in progress"))
     elif failure:
-        rows.append(("last delivery", f"failed ({failure['says']}), {count(failure['attempts'], 'attempt')} in a row"))
-        rows.append(("next attempt", f"with the first run after {moment(report['next_attempt'])}"))
+        attempts = f" ({count(failure['attempts'], 'attempt')} in a row)" if failure["attempts"] > 1 else ""
+        rows.append(("last delivery", f"failed{attempts}: {failure['says']}"))
+        rows.append(("next attempt", f"by the first run after {moment(report['next_attempt'])}"))
     for receipt in reversed(report["receipts"]):
         rows.append(("sent", f"{receipt.get('day')}  {receipt.get('session')}  HTTP {receipt.get('status')}"))
+    if report["rejected"]:
+        reason = f", the last one because of {report['last_rejection']}" if report["last_rejection"] else ""
+        rows.append(
+            ("rejected", f"{count(report['rejected'], 'session')}{reason}; `flush --rejected` sends them again")
+        )
+    if report["lost"]:
+        rows.append(("not recorded", lost_runs(report["lost"])))
+    if report["dropped"]:
+        rows.append(("dropped", f"{count(report['dropped'], 'session')}, too old, too large, or too many"))
     return rows

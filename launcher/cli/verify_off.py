@@ -18,19 +18,22 @@ TIMEOUT = 30  # seconds until a run must have become chef-run
 
 
 def verify_off(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Watch a run with telemetry off: that it opens no socket, writes no file and starts no process of ours.
+    """Check that a run with telemetry off only runs chef-run.
 
-    It is off by what turns it off here, or else by the environment.
+    A run is watched by Python's audit hooks (PEP 578) until it becomes chef-run, which is not run. It must open no
+    socket, write no file and start no process. What turns telemetry off is what does so here already, or else
+    CHEF_TELEMETRY_OPT_OUT. What Python does not audit, such as creating a FIFO, can be seen with strace.
 
-    It is watched by Python's own audit hooks (PEP 578), and chef-run itself is not run. Exits with 0 only if there was
-    nothing to be seen. What Python does not audit, such as making a FIFO, strace shows from outside.
+    \b
+    Example:
+      chef-run-launcher verify-off
     """
     situation = Situation(os.environ)
     wanted = chef_run(situation)
     if wanted["path"] is None:
-        errors.print(f"chef-run-launcher: nothing was verified: {plain(wanted['problem'] or '')}")
+        errors.print(f"chef-run-launcher: nothing was checked: {plain(wanted['problem'] or '')}")
         raise typer.Exit(1)
     off_by = _off_by(situation.decision)
     seen = _watch({} if off_by else {OPT_OUT: ""})
@@ -40,6 +43,7 @@ def verify_off(
     if as_json:
         print_json(
             {
+                "schema": 1,
                 "passed": passed,
                 "off_by": off_by or f"{OPT_OUT}: set",
                 "became": became[0] if became else None,
@@ -48,13 +52,12 @@ def verify_off(
         )
     else:
         console.print("[green]PASS[/]" if passed else "[red]FAIL[/]")
+        done = "opened no socket, wrote no file and started no process"
         way = f"telemetry off ({plain(off_by)})" if off_by else f"{OPT_OUT} set"
-        console.print(f"With {way}, the launcher", soft_wrap=True)
+        console.print(f"With {way}, the launcher {'did this:' if offences else done + '.'}")
         for what, subject in offences:
             console.print(f"  {plain(what)} {plain(subject)}", soft_wrap=True)
-        if passed:
-            console.print("  opened no socket, wrote no file and started no process,")
-        console.print(f"  and {f'became {plain(became[0])}' if became else 'did not become chef-run'}.", soft_wrap=True)
+        console.print(f"It {f'became {plain(became[0])}' if became else 'did not become chef-run'}.", soft_wrap=True)
     if not passed:
         raise typer.Exit(1)
 
@@ -80,7 +83,7 @@ def _watch(more: dict[str, str]) -> list[tuple[str, str]]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {TIMEOUT} s")
+        errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {TIMEOUT} seconds")
         raise typer.Exit(1) from None
     return [_parsed(line) for line in done.stdout.splitlines()]
 

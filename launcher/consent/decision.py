@@ -21,12 +21,20 @@ DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
 HOSTS = ("sha256", "salted", "count", "off")
 
 
+# Every source of the decision, by its code, which stays the same for programs.
+CODES = (
+    *("launcher_depth", "opt_out_variable", "do_not_track", "opt_out_file", "home"),
+    *("system_policy", "config_toml", "named_config", "no_endpoint"),
+)
+
+
 class Source:
-    """One source of the decision: its name, whether it turns telemetry off, a message, and where that is set."""
+    """One source of the decision: one of CODES, a name for people, whether it turns telemetry off, why, and where."""
 
-    __slots__ = ("message", "name", "off", "where")
+    __slots__ = ("code", "message", "name", "off", "where")
 
-    def __init__(self, name: str, off: bool, message: str, where: str) -> None:
+    def __init__(self, code: str, name: str, off: bool, message: str, where: str) -> None:
+        self.code = code
         self.name = name
         self.off = off
         self.message = message
@@ -81,8 +89,8 @@ def decide(
     them.
     """
     this_run = [*_environment(variables), _opt_out_file(opt_out_file), _home(home_problem)]
-    for_good = [_policy(policy)] + ([_config(config)] if config else [])
-    others = [_config(named) for named in named_configs] + [_endpoint(has_endpoint)]
+    for_good = [_policy(policy)] + ([_config("config_toml", config)] if config else [])
+    others = [_config("named_config", named) for named in named_configs] + [_endpoint(has_endpoint)]
     configs = ([config] if config else []) + list(named_configs)
     return Decision(
         this_run + for_good + others,
@@ -104,67 +112,66 @@ def _environment(variables: Mapping[str, str]) -> list[Source]:
 
 def _nested(variables: Mapping[str, str]) -> Source:
     nested = DEPTH in variables
-    return _variable(DEPTH, nested, "started by a launcher, which keeps the record" if nested else "not set")
+    message = "set: another launcher, which keeps the record, has started this one" if nested else "not set"
+    return _variable("launcher_depth", DEPTH, nested, message)
 
 
 def _opt_out(variables: Mapping[str, str]) -> Source:
     present = OPT_OUT in variables
-    return _variable(OPT_OUT, present, "set" if present else "not set")
+    return _variable("opt_out_variable", OPT_OUT, present, "set" if present else "not set")
 
 
 def _do_not_track(variables: Mapping[str, str]) -> Source:
     value = variables.get(DO_NOT_TRACK)
     if value is None:
-        return _variable(DO_NOT_TRACK, False, "not set")
+        return _variable("do_not_track", DO_NOT_TRACK, False, "not set")
     off = value.lower() not in ("", "0", "false")
-    return _variable(DO_NOT_TRACK, off, "set" if off else "set to a value that means no")
+    return _variable("do_not_track", DO_NOT_TRACK, off, "set" if off else "set to a value that means no")
 
 
 def _opt_out_file(path: str | None) -> Source:
     name, places = "opt-out file", "~/.chef, and .chef in this directory and those above it"
-    return Source(name, path is not None, f"{path} is there" if path else "none", where=path or places)
+    message = f"{path} exists" if path else "none"
+    return Source("opt_out_file", name, path is not None, message, where=path or places)
 
 
 def _home(problem: str | None) -> Source:
-    return _variable("HOME", problem is not None, problem or "usable")
+    return _variable("home", "HOME", problem is not None, problem or "usable")
 
 
-def _variable(name: str, off: bool, message: str) -> Source:
-    return Source(name, off, message, where=f"environment variable {name}")
+def _variable(code: str, name: str, off: bool, message: str) -> Source:
+    return Source(code, name, off, message, where=f"environment variable {name}")
 
 
 def _policy(policy: Config) -> Source:
-    name = f"system policy {policy.path}"
-    if not policy.exists:
-        return Source(name, False, policy.problem or "no such file", policy.path)
-    return _file(name, policy, at_the_top=True)
+    return _file("system_policy", f"system policy {policy.path}", policy, at_the_top=True)
 
 
-def _config(config: Config) -> Source:
-    name = f"config {config.path}"
+def _config(code: str, config: Config) -> Source:
+    return _file(code, f"config {config.path}", config, at_the_top=False)
+
+
+def _file(code: str, name: str, config: Config, at_the_top: bool) -> Source:
     if not config.exists:
-        return Source(name, False, "no such file", config.path)
-    return _file(name, config, at_the_top=False)
-
-
-def _file(name: str, config: Config, at_the_top: bool) -> Source:
+        return Source(code, name, False, config.problem or "no such file", config.path)
     if config.problem:  # a file that cannot be read may well turn telemetry off
-        return Source(name, True, config.problem, config.path)
-    return _disabled(name, config, at_the_top) or Source(name, False, "does not disable telemetry", config.path)
+        return Source(code, name, True, config.problem, config.path)
+    disabled = _disabled(code, name, config, at_the_top)
+    return disabled or Source(code, name, False, "does not turn telemetry off", config.path)
 
 
-def _disabled(name: str, config: Config, at_the_top: bool) -> Source | None:
+def _disabled(code: str, name: str, config: Config, at_the_top: bool) -> Source | None:
     """What disables telemetry in a file, None if nothing does. Any value but `true` counts as off."""
     telemetry = config.tables.get("telemetry", {})
     if not isinstance(telemetry, dict):
-        return Source(name, True, "telemetry is not a table", config.where("", "telemetry"))
+        return Source(code, name, True, "telemetry is not a table", config.where("", "telemetry"))
     for section, table in (("telemetry", telemetry), ("", config.tables)):
         for key in ("enabled", "enable") if section or at_the_top else ():
             if key in table and table[key] is not True:
                 message = (
                     f"{'[telemetry] ' if section else ''}{key} is {'false' if table[key] is False else 'not true'}"
                 )
-                return Source(name, True, message, config.where(section, key))
+                return Source(code, name, True, message, config.where(section, key))
     return None
 
 
@@ -177,7 +184,7 @@ def _says_false(config: Config, at_the_top: bool) -> bool:
 
 def _endpoint(has_endpoint: bool) -> Source:
     message = "known" if has_endpoint else "none in this distribution"
-    return Source("endpoint", not has_endpoint, message, where="distribution profile")
+    return Source("no_endpoint", "endpoint", not has_endpoint, message, where="distribution profile")
 
 
 def _tightest(places: Sequence[tuple[Config, str]]) -> Hosts:

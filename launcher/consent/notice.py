@@ -52,16 +52,49 @@ def _replace(home: Home) -> bool:
     return True
 
 
-def text(profile: Profile) -> str:
-    """The text of the notice, in lines of at most 79 columns."""
+# What is recorded of the targets, at each level of decision.HOSTS: at length, and in brief.
+_TARGETS = {
+    "sha256": (
+        """, and for each
+                target the SHA-256 hash of its name, its operating system, and
+                whether SSH or WinRM was used""",
+        "hashed host names, operating systems, SSH or WinRM",
+    ),
+    "salted": (
+        """, and for each
+                target a salted hash of its name, its operating system, and
+                whether SSH or WinRM was used""",
+        "salted hashes of host names, operating systems, SSH or WinRM",
+    ),
+    "count": (
+        """, and for each
+                target its operating system, and whether SSH or WinRM was used""",
+        "operating systems, SSH or WinRM",
+    ),
+    "off": ("", "operating system"),
+}
+
+
+def text(profile: Profile, receiver: str | None, hosts: str, *, is_brief: bool) -> str:
+    """The text of the notice: in lines of at most 79 columns, or in one line for where no person may be reading.
+
+    `receiver` is the host that the records go to (None if the endpoint is refused), `hosts` one of decision.HOSTS.
+    """
+    receiver = receiver or "nobody: the endpoint is refused"
+    targets, in_brief = _TARGETS[hosts]
+    if is_brief:
+        return (
+            f"chef-run-launcher: each run of chef-run is recorded ({in_brief}) and reported to {receiver}, in place of "
+            "chef-run's own telemetry. To see it: chef-run-launcher show. To turn it off: chef-run-launcher disable, "
+            f"or set CHEF_TELEMETRY_OPT_OUT. More: {profile.notice_url}\n"
+        )
     # It begins with a newline, as a spinner may have left the cursor anywhere in its line.
     return f"""
-{profile.name} keeps a small record of each run of chef-run, and sends it
-with the next: a random id of this installation, this machine's operating
-system, and of each target the SHA-256 sum of its name, ssh or winrm, and its
-operating system. Nothing has been sent yet.
-  To see it:       chef-run-launcher show
-  To turn it off:  chef-run-launcher disable
-                   or, for one run, set CHEF_TELEMETRY_OPT_OUT
-  More:            {profile.notice_url}
+chef-run-launcher records each run of chef-run and reports it. This replaces
+chef-run's own telemetry, which chef-run announces separately.
+  Recorded:     a random installation ID, this machine's OS{targets}
+  Sent to:      {receiver}, from the next run on
+  To see it:    chef-run-launcher show
+  To turn off:  chef-run-launcher disable; for one run, CHEF_TELEMETRY_OPT_OUT=1
+  More:         {profile.notice_url}
 """

@@ -123,9 +123,9 @@ def _with_enabled(old: bytes, enabled: bool) -> bytes:
         toml.parse(old)
         document = tomlkit.parse(old.decode())
     except (TOMLKitError, ValueError):
-        raise Unchangeable("it is not valid TOML, and telemetry is off for as long as that is so") from None
+        raise Unchangeable("it is not valid TOML; telemetry is off until it is repaired") from None
     if tomlkit.dumps(document).encode() != old:
-        raise Unchangeable("it would not stay as it is; please edit it by hand")
+        raise Unchangeable("other parts of it would change too; edit it by hand")
     telemetry = document.get("telemetry")
     if telemetry is None:
         if enabled:
@@ -153,4 +153,4 @@ def _check_meaning(new: bytes, old: bytes, enabled: bool) -> None:
     switches = {key: telemetry.pop(key, enabled) for key in ("enabled", "enable")}
     kept = {key: value for key, value in old_telemetry.items() if key not in switches}
     if set(switches.values()) != {enabled} or telemetry != kept or after != before:
-        raise Unchangeable("it would come to mean something else; please edit it by hand")
+        raise Unchangeable("its other settings would change too; edit it by hand")

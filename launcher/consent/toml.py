@@ -27,7 +27,7 @@ def parse(data: bytes) -> Table:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise TOMLError(f"byte {error.start} is not UTF-8") from None
+        raise TOMLError(_wrong_encoding(data) or f"byte {error.start} is not UTF-8") from None
     document = plain(text)
     return document if document is not None else _with_the_library(text)
 
@@ -147,10 +147,28 @@ def _with_the_library(text: str) -> Table:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        # The library's messages may quote a key or a character; the place with which they end does not.
-        place = str(error).rpartition("(")[2].rstrip(")")
-        raise TOMLError(f"not valid TOML, {place}") from None
+        raise TOMLError(_wrong_encoding(text.encode()) or _explained(str(error), text)) from None
     except RecursionError:
         raise TOMLError("not valid TOML, nested too deeply") from None
     except ValueError:  # of Python's own: a number of more digits than it reads
         raise TOMLError("a number with too many digits") from None
+
+
+def _wrong_encoding(data: bytes) -> str | None:
+    """What editors on Windows do to a file, by its name; None if it is something else that is wrong."""
+    if b"\0" in data[:4] or data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "saved as UTF-16; save it as UTF-8"
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "begins with a byte order mark; save it as UTF-8 without one"
+    return None
+
+
+def _explained(message: str, text: str) -> str:
+    """The library's message without what it quotes of the text, a key or a character: only where it is."""
+    place = message.rpartition("(")[2].rstrip(")")
+    number = place.removeprefix("at line ").partition(",")[0]
+    line = text.split("\n")[int(number) - 1] if number.isdigit() else ""
+    hint = ""
+    if "\\" in line.partition('"')[2]:
+        hint = ": in double quotes, a backslash starts an escape sequence; use single quotes or double it"
+    return f"not valid TOML, {place}{hint}"

@@ -59,7 +59,7 @@ def flush(variables: Mapping[str, str], on_result: Listener, *, rejected: bool =
         return Delivery()
     lock_fd = lock.take(home)
     if lock_fd is None:
-        return Delivery(problem="another sender is at work")
+        return Delivery(problem="another process is already sending")
     try:
         schedule.begin(home)
         return _deliver(route, lock_fd, rejected=rejected, on_result=on_result)
@@ -82,7 +82,7 @@ def deliver(variables: Mapping[str, str], lock_fd: int, *, stored_before: float,
     except NothingMaySend as error:
         schedule.fail(home, str(error))
     except OSError as error:
-        schedule.fail(home, f"its own files cannot be written ({error.strerror})")
+        schedule.fail(home, f"the launcher's own files cannot be written ({error.strerror})")
 
 
 def _deliver(
@@ -153,7 +153,7 @@ class _Attempt:
         finally:
             self._settle()
         if self.is_stuck:
-            raise Stopped("what is to be put aside in rejected/ cannot be")
+            raise Stopped("some sessions cannot be moved to rejected/")
 
     def _read(self, names: Iterable[str]) -> Iterator[_Waiting]:
         """The sessions in these files, each read when it is about to be sent."""
@@ -162,7 +162,7 @@ class _Attempt:
             try:
                 yield _Waiting(name, as_sent(session.read(self.route.home.telemetry, name), self.route.hosts, key))
             except session.InvalidSession as error:
-                self._put_aside(name, f"what its file holds is no session: {error}")
+                self._put_aside(name, f"its file does not hold a valid session: {error}")
             except (files.NotARegularFile, files.TooLarge) as error:
                 self._put_aside(name, f"its file is {error.strerror}")
             except OSError:
@@ -196,18 +196,18 @@ class _Attempt:
         if not decision.on:
             raise Stopped("telemetry was turned off")
         if decision.hosts.level != self.route.hosts:
-            raise Stopped("what is recorded of hosts was changed: a later run goes on")
+            raise Stopped("the hosts setting was changed; a later run continues")
         if not lock.is_current(self.route.home, self.lock_fd):
-            raise Stopped("its lock was removed")
+            raise Stopped("the lock file was removed")
         seconds = min(transport.REQUEST_DEADLINE, self.until - time.monotonic())
         if seconds < MIN_REQUEST_TIME:
-            raise Stopped("time was up: a later run goes on")
+            raise Stopped("the time limit was reached; a later run continues")
         self.connection.send(request)
         outcome = self.connection.answer(SETTLE_AFTER)
         if outcome is None:
             self._settle()
             outcome = self.connection.answer(seconds - SETTLE_AFTER)
-        return outcome or Outcome(Result.LATER, "no whole answer in time")
+        return outcome or Outcome(Result.LATER, "no complete answer in time")
 
     def _acknowledge(self, batch: list[_Waiting], request: Request, outcome: Outcome, day: str) -> None:
         """Write the receipts of a batch that has arrived. Raises OSError."""

@@ -58,7 +58,7 @@ def choose(variables: Mapping[str, str], config: Config | None, policy: Config, 
         # It cannot be known what a value that is no string is meant to say; nothing is sent on a guess.
         for key in ("endpoint", "format", "ca_file"):
             if config.get("telemetry", key) is not None and not config.text("telemetry", key):
-                problem, named_by = f"[telemetry] {key} is no text", config.where("telemetry", key)
+                problem, named_by = f"[telemetry] {key} must be a non-empty string", config.where("telemetry", key)
     return Endpoint("" if problem else url, named_by, format, ca_file, problem)
 
 
@@ -78,13 +78,13 @@ def _preferred_url(
             return named, f"[telemetry] endpoint in {config.path}"
         if any(config.get("telemetry", key) is True for key in ("dev", "dev_mode")):
             return profile.dev_endpoint or default, f"[telemetry] dev in {config.path}"
-    return default, f"the distribution {profile.name}"
+    return default, f"the default of {profile.name}"
 
 
 def _normalized(text: str) -> str:
     """The URL as the HTTP library will use it, without a trailing slash. Raises Refused."""
     if not text.isprintable() or " " in text:  # some of which urlsplit would drop
-        raise Refused("it holds characters that no URL has")
+        raise Refused("it contains characters that are not allowed in a URL")
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -92,14 +92,14 @@ def _normalized(text: str) -> str:
     if parts.scheme not in DEFAULT_PORTS or not parts.netloc:
         raise Refused("it is not an https:// URL")
     if "@" in parts.netloc or "?" in text or "#" in text:
-        raise Refused("it must hold no user, password, query or fragment")
+        raise Refused("it must not contain a user, password, query or fragment")
     host, port = place(parts.netloc, parts.scheme)
     if parts.scheme == "http" and not is_loopback(host):
-        raise Refused("http:// is for this machine only: use https://")
+        raise Refused("http:// is allowed for this machine only; use https://")
     if {".", ".."} & set(parts.path.split("/")):
-        raise Refused("its path must hold no . or ..")
+        raise Refused("its path must not contain . or ..")
     if re.search("%(?![0-9A-Fa-f]{2})", parts.path):
-        raise Refused("its path holds a % without two hexadecimal digits")
+        raise Refused("its path contains a % without two hexadecimal digits")
     shown = host if port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"
     path = re.sub("%..", lambda code: code[0].upper(), quote(parts.path, safe="%/:@!$&'()*+,;="))
     return f"{parts.scheme}://{shown}{path}".rstrip("/")
@@ -112,7 +112,7 @@ def place(text: str, scheme: str) -> tuple[str, int]:
     """
     match = _PLACE.fullmatch(text.lower()) if text.isascii() else None
     if match is None:
-        raise Refused("its host or its port is none")
+        raise Refused("its host or port is invalid")
     host, port = match["host"], int(match["port"] or DEFAULT_PORTS[scheme])
     try:
         if host.startswith("["):
@@ -120,10 +120,15 @@ def place(text: str, scheme: str) -> tuple[str, int]:
         elif _NUMERIC.fullmatch(host):
             ipaddress.IPv4Address(host)
     except ValueError:
-        raise Refused("its host is not an address") from None
+        raise Refused("its host is not a valid address") from None
     if not 0 < port < 65536:
-        raise Refused("its port is none")
+        raise Refused("its port is invalid")
     return host, port
+
+
+def host(endpoint: Endpoint) -> str | None:
+    """The host that what is sent goes to; None if nothing can be sent there."""
+    return urlsplit(endpoint.url).hostname
 
 
 def is_loopback(host: str) -> bool:

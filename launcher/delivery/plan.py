@@ -6,7 +6,7 @@ Imports nothing of the network, so that a command that only shows opens no socke
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from launcher.consent import notice
 from launcher.consent.situation import Situation
@@ -16,9 +16,15 @@ from launcher.home.layout import Home
 from launcher.record import session
 from launcher.record.session import Session
 
+Why = Literal["off", "notice", "no_endpoint", "endpoint", "format", "nothing_waits", "not_due"]
+
 
 class NothingMaySend(Exception):
-    """Nothing may be sent. The text says why."""
+    """Nothing may be sent. `why` tells programs, the text people."""
+
+    def __init__(self, why: Why, text: str) -> None:
+        super().__init__(text)
+        self.why: Why = why
 
 
 class Route(NamedTuple):
@@ -34,9 +40,9 @@ def plan(situation: Situation) -> Route:
     """The route of what would be sent now. Raises NothingMaySend."""
     decision = situation.decision
     if decision.reason:
-        raise NothingMaySend(f"telemetry is off: {decision.reason.name}: {decision.reason.message}")
+        raise NothingMaySend("off", f"telemetry is off: {decision.reason.name}: {decision.reason.message}")
     if situation.home is None or not notice.is_current(situation.home):
-        raise NothingMaySend("the notice has not been shown yet: the next run of chef-run shows it")
+        raise NothingMaySend("notice", "the notice has not been shown yet: the next run of chef-run shows it")
     return Route(situation, situation.home, usable_endpoint(situation), decision.hosts.level)
 
 
@@ -44,12 +50,12 @@ def usable_endpoint(situation: Situation) -> Endpoint:
     """The endpoint, if sessions can be sent to it. Raises NothingMaySend."""
     chosen = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
     if chosen is None:
-        raise NothingMaySend("there is no endpoint in this distribution")
+        raise NothingMaySend("no_endpoint", "this distribution has no endpoint")
     if chosen.problem:
-        raise NothingMaySend(f"the endpoint that {chosen.named_by} names is refused: {chosen.problem}")
+        raise NothingMaySend("endpoint", f"the endpoint is refused: {chosen.problem} (set by {chosen.named_by})")
     if chosen.format not in encode.FORMATS:
         formats = " or ".join(encode.FORMATS)
-        raise NothingMaySend(f"[telemetry] format {chosen.format!r} is not known: use {formats}")
+        raise NothingMaySend("format", f"the value {chosen.format!r} of [telemetry] format is not known: use {formats}")
     return chosen
 
 

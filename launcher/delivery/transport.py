@@ -161,15 +161,15 @@ def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes, *, 
     if not is_final:
         return Outcome(Result.LATER, message, status, wait)
     if status == 407 and by_proxy:  # the proxy's answer, not the service's
-        return Outcome(Result.LATER, "the proxy wants another user or password (HTTP status 407)", status)
+        return Outcome(Result.LATER, "the proxy requires a different user or password (HTTP status 407)", status)
     body = _unpacked(beginning)
     if _is_web_page(headers, body):
         # The service answers programs. A login page, a firewall or a proxy has only people in mind.
-        return Outcome(Result.LATER, f"{message} with a web page: does something between us answer?", status, wait)
+        return Outcome(Result.LATER, f"{message} with a web page: is a login page or a proxy in between?", status, wait)
     if status >= 400:
         return Outcome(Result.REJECTED, message, status)
     if _refused_records(body) > 0:
-        return Outcome(Result.REJECTED, f"{message}, and not all was taken", status)
+        return Outcome(Result.REJECTED, f"{message}, but not everything was accepted", status)
     return Outcome(Result.ACKNOWLEDGED, message, status)
 
 
@@ -210,7 +210,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, (proxy.Unusable, trust.Unusable)):
         return str(error)
     if isinstance(error, urllib3.exceptions.ProxyError):
-        return f"the proxy does not connect us ({proxy.refusal(error.original_error) or _reason(error)})"
+        return f"the proxy refused the connection ({proxy.refusal(error.original_error) or _reason(error)})"
     for kind, message in _FAILURES:
         if isinstance(error, kind):
             return message.format(_reason(error))
@@ -221,10 +221,10 @@ def explain(error: Exception) -> str:
 _FAILURES: list[tuple[type[Exception], str]] = [
     (urllib3.exceptions.NameResolutionError, "the endpoint's name cannot be resolved"),
     (urllib3.exceptions.NewConnectionError, "no connection ({})"),
-    (urllib3.exceptions.ConnectTimeoutError, "no connection in time"),
+    (urllib3.exceptions.ConnectTimeoutError, "connecting took too long"),
     (urllib3.exceptions.ReadTimeoutError, "no answer in time"),
     (urllib3.exceptions.SSLError, "no secure connection ({})"),
-    (urllib3.exceptions.ProtocolError, "the connection broke"),
+    (urllib3.exceptions.ProtocolError, "the connection was lost"),
     (OSError, "no connection ({})"),
 ]
 
@@ -234,9 +234,9 @@ def _reason(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not one that this machine trusts: {cause.verify_message}"
+            return f"this machine does not trust its certificate: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS fails: {(cause.reason or 'for an unknown reason').replace('_', ' ').lower()}"
+            return f"TLS failure: {(cause.reason or 'unknown reason').replace('_', ' ').lower()}"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
         for kind, message in _REASONS:
@@ -244,12 +244,12 @@ def _reason(error: BaseException) -> str:
                 return message
         wrapped = next((each for each in cause.args if isinstance(each, BaseException)), None)
         cause = wrapped or cause.__cause__ or cause.__context__
-    return "for an unknown reason"
+    return "unknown reason"
 
 
 # Of errors that bring no words of their own.
 _REASONS: list[tuple[type[Exception], str]] = [
     (socket.timeout, "no answer in time"),
-    (ConnectionError, "the connection broke"),
-    (http.client.HTTPException, "what answers does not speak HTTP"),
+    (ConnectionError, "the connection was lost"),
+    (http.client.HTTPException, "the answer is not HTTP"),
 ]

@@ -23,5 +23,5 @@ def context(endpoint: Endpoint) -> ssl.SSLContext:
             context.load_verify_locations(cafile=named)  # raises where the default ignores errors
     except (OSError, ValueError) as error:  # ValueError for a path with a NUL byte
         reason = getattr(error, "strerror", None) or "no path"
-        raise Unusable(f"{setting} holds no certificates that can be used ({reason})") from None
+        raise Unusable(f"{setting} contains no usable certificates ({reason})") from None
     return context

@@ -57,11 +57,11 @@ class Home:
         # sudo without -H: files that root makes in a user's directory would lock the user out of their own records, and
         # what is in another user's directory may be exchanged for anything.
         if isinstance(error, files.OfAnother) and is_home:
-            return "running as root in the HOME of another user: sudo -H gives root its own"
+            return "running as root in the HOME of another user; use sudo -H"
         if isinstance(error, files.OfAnother):
-            return f"running as root, and {directory.path} belongs to another user: remove it, or chown it to root"
+            return f"running as root, and {directory.path} belongs to another user; delete it, or make root its owner"
         if isinstance(error, NotADirectoryError) and is_home:
-            return "HOME is not a folder"
+            return "HOME is not a directory"
         if isinstance(error, NotADirectoryError):
-            return f"{directory.path} is not a folder (and a symlink to one is not followed)"
+            return f"{directory.path} is not a directory (symbolic links are not followed)"
         return f"{directory.path} cannot be opened ({error.strerror})"

@@ -22,14 +22,20 @@ if TYPE_CHECKING:
 MAX_SIZE = 1 << 20  # bytes that are counted
 
 _NO_ROOM, _QUOTA, _LIMIT, _REFUSED, _FAILED, _DEFECT = b"r", b"q", b"l", b"w", b"f", b"d"
-_NOT_NOTED = "no room to note why"
-_REASONS = {
-    _NO_ROOM: "no room on the disk",
-    _QUOTA: "disk quota used up",
-    _LIMIT: "size of files limited (ulimit -f)",
-    _REFUSED: "writing not permitted",
-    _FAILED: "file system failed",
-    _DEFECT: "defect of the launcher's",
+_CODES = {
+    **{_NO_ROOM: "no_room", _QUOTA: "quota", _LIMIT: "file_size_limit", _REFUSED: "not_permitted"},
+    **{_FAILED: "file_system", _DEFECT: "internal_error"},
+}
+_NOT_NOTED = "unknown"
+# By code, for people.
+REASONS = {
+    "no_room": "no room on the disk",
+    "quota": "disk quota exceeded",
+    "file_size_limit": "file size limit (ulimit -f)",
+    "not_permitted": "no permission to write",
+    "file_system": "file system error",
+    "internal_error": "internal error of the launcher",
+    "unknown": "no room to store the reason",
 }
 _KINDS = {
     **{errno.ENOSPC: _NO_ROOM, errno.EFBIG: _LIMIT},
@@ -53,14 +59,14 @@ def _kind(error: BaseException) -> bytes:
 
 
 def by_reason(home: Home) -> dict[str, int]:
-    """How many runs were lost, by the reason in words; those of which it could not be noted count as one."""
+    """How many runs were lost, by the code of the reason; those of which it could not be noted count as one."""
     try:
         noted = home.telemetry.read(LOST, MAX_SIZE)
     except OSError:
         return {}
     if not noted:
         return {_NOT_NOTED: 1}
-    return {reason: noted.count(kind) for kind, reason in _REASONS.items() if kind in noted}
+    return {code: noted.count(kind) for kind, code in _CODES.items() if kind in noted}
 
 
 def obstacle(home: Home) -> str | None:

@@ -348,7 +348,7 @@ class World:
     def look_for_an_obstacle(self, runs: int) -> None:
         """If `status` says that nothing can be kept now, and not even that be counted, do not count so many runs."""
         report = status.examine(Situation(self.env))
-        if report.get("obstacle") and not report.get("lost", {}).keys() - {"no room to note why"}:
+        if report.get("obstacle") and not report.get("lost", {}).keys() - {"unknown"}:
             self.uncountable += runs
 
     def repair(self) -> None:

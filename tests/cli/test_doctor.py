@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 import trustme
 
@@ -23,22 +24,28 @@ from tests.support.servers import Collector, Silence
 def healthy(home: Home, launcher: Launcher, chef_run: Program) -> Home:
     """A home in which nothing stands in the way."""
     home.has_waiting("web01")
-    (home.path / ".bashrc").write_text("alias chef-run='chef-run-launcher exec'\n")
+    home.env["SHELL"] = "/bin/bash"
+    (home.path / ".bashrc").write_text("echo hello\nalias chef-run='chef-run-launcher exec'\n")
     return home
 
 
 def examine(launcher: Launcher, *options: str) -> tuple[int, dict[str, tuple[str, str]]]:
-    """Its exit code, and what it says: state and words, by what it looked at."""
+    """Its exit code, and what it says: state and words, by code."""
     done = launcher.run("doctor", "--json", *options)
     assert done.stderr == b""
-    return done.returncode, {each["what"]: (each["state"], each["says"]) for each in json.loads(done.stdout)}
+    found = json.loads(done.stdout)["findings"]
+    return done.returncode, {each["code"]: (each["state"], each["says"]) for each in found}
 
 
 def test_where_nothing_stands_in_the_way_it_says_so(healthy: Home, launcher: Launcher, collector: Collector) -> None:
     code, found = examine(launcher)
     assert code == 0
     assert {what: state for what, (state, _) in found.items()} == dict.fromkeys(
-        ["in front", "chef-run", "telemetry", "config.toml", "folder", "endpoint", "proxy", "authorities"], "ok"
+        [
+            *("in_front", "chef_run", "telemetry", "config_toml", "directory", "notice", "last_delivery"),
+            *("endpoint", "proxy", "authorities"),
+        ],
+        "ok",
     )
     assert collector.requests == []
 
@@ -46,27 +53,87 @@ def test_where_nothing_stands_in_the_way_it_says_so(healthy: Home, launcher: Lau
 def test_people_get_the_same_in_80_columns(healthy: Home, launcher: Launcher) -> None:
     text = launcher.run("doctor").stdout.decode()
     assert max(map(len, text.splitlines())) <= 80
-    assert "ok      telemetry" in text
+    assert text.startswith("Found no problem.\n")
+    assert "ok  telemetry: on" in text
+
+
+def test_people_see_problems_first_and_in_colour_on_a_terminal(healthy: Home, launcher: Launcher) -> None:
+    healthy.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
+    healthy.env["DO_NOT_TRACK"] = "1"
+    lines = launcher.run("doctor").stdout.decode().splitlines()
+    assert lines[0] == "Found 1 problem and 2 notes."
+    words = [line.split()[0] for line in lines[2:] if line[:1] != " "]
+    assert words == sorted(words, key=["problem", "note", "ok"].index)
+    with launcher.on_a_terminal("doctor") as terminal:
+        terminal.expect(pexpect.EOF)
+    assert b"\x1b[31mproblem" in terminal.before
 
 
 def test_a_symlink_on_path_is_in_front_and_a_comment_is_not(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
     (healthy.path / ".bashrc").write_text("# alias chef-run='chef-run-launcher exec'\n")
     code, found = examine(launcher)
-    assert (code, found["in front"][0]) == (1, "problem")
-    assert 'eval "$(chef-run-launcher shell-init bash)"' in found["in front"][1]
+    assert (code, found["in_front"][0]) == (1, "problem")
+    assert 'eval "$(chef-run-launcher shell-init bash)"' in found["in_front"][1]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
     healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"
-    assert examine(launcher)[1]["in front"] == ("ok", f"{tmp_path / 'bin' / 'chef-run'} is the launcher")
+    assert examine(launcher)[1]["in_front"] == ("ok", f"{tmp_path / 'bin' / 'chef-run'} is the launcher")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", None])
+def test_a_path_that_leads_past_us_is_named_with_the_line_to_add(
+    healthy: Home, launcher: Launcher, chef_run: Program, tmp_path: Path, shell: str | None
+) -> None:
+    """As this user's own shell has it; the start-up files of the others do not count."""
+    start_up = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
+    del healthy.env["SHELL"]
+    (healthy.path / ".bashrc").unlink()
+    if shell:
+        healthy.env["SHELL"] = shutil.which(shell) or pytest.skip(f"needs {shell}")
+    for each in set(start_up) - {shell}:
+        path = healthy.path / start_up[each]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("alias chef-run='chef-run-launcher exec'\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
+    healthy.env["PATH"] = f"{chef_run.path.parent}:{tmp_path / 'bin'}:{healthy.env['PATH']}"
+    state, says = examine(launcher)[1]["in_front"]
+    assert (state, says.partition(": ")[0]) == (
+        "problem",
+        f"{shell or 'your PATH'} finds {chef_run.path} before {tmp_path / 'bin' / 'chef-run'}",
+    )
+    line = (
+        "shell-init fish | source" if shell == "fish" else f'eval "$(chef-run-launcher shell-init {shell or "bash"})"'
+    )
+    assert says.endswith(line)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_line_that_shell_init_asks_for_is_in_front(healthy: Home, launcher: Launcher, shell: str) -> None:
+    healthy.env["SHELL"] = shutil.which(shell) or pytest.skip(f"needs {shell}")
+    path = healthy.path / {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}[shell]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = f"'{launcher.path}' shell-init {shell}"
+    path.write_text(f"{line} | source\n" if shell == "fish" else f'eval "$({line})"\n')
+    assert examine(launcher)[1]["in_front"] == ("ok", f"{shell} runs chef-run through the launcher")
+
+
+def test_an_alias_that_leads_past_us_is_a_problem(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
+    healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"
+    (healthy.path / ".bashrc").write_text("alias chef-run='sudo chef-run'\n")
+    state, says = examine(launcher)[1]["in_front"]
+    assert (state, "an alias or a function of its own" in says) == ("problem", True)
 
 
 def test_a_chef_run_that_is_missing_or_the_launcher_is_a_problem(healthy: Home, launcher: Launcher) -> None:
     healthy.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
-    assert examine(launcher)[1]["chef-run"][0] == "problem"
+    assert examine(launcher)[1]["chef_run"][0] == "problem"
     healthy.env["CHEF_RUN_LAUNCHER_REAL"] = str(launcher.path)
     code, found = examine(launcher)
     assert code == 1
-    assert "which is the launcher itself" in found["chef-run"][1]
+    assert "which is the launcher itself" in found["chef_run"][1]
 
 
 def test_telemetry_that_is_off_is_no_problem(healthy: Home, launcher: Launcher) -> None:
@@ -78,14 +145,14 @@ def test_telemetry_that_is_off_is_no_problem(healthy: Home, launcher: Launcher) 
 def test_a_config_toml_that_cannot_be_read_is_a_problem(healthy: Home, launcher: Launcher) -> None:
     healthy.config.write_text("[telemetry")
     code, found = examine(launcher)
-    assert (code, found["config.toml"][0]) == (1, "problem")
-    assert "repair it, or telemetry stays off" in found["config.toml"][1]
+    assert (code, found["config_toml"][0]) == (1, "problem")
+    assert "telemetry is off until this is repaired" in found["config_toml"][1]
 
 
 def test_a_system_policy_that_others_can_write_is_a_problem(healthy: Home, launcher: Launcher) -> None:
     mounts = system_policy("enabled = false", mode=0o666)
     done = run_with(mounts, launcher.path, "doctor", "--json", env=healthy.env)
-    (finding,) = [each for each in json.loads(done.stdout) if each["what"] == "system policy"]
+    (finding,) = [each for each in json.loads(done.stdout)["findings"] if each["code"] == "system_policy"]
     assert finding["state"] == "problem"
     assert "must be owned by root" in finding["says"]
 
@@ -94,14 +161,17 @@ def test_a_system_policy_that_others_can_write_is_a_problem(healthy: Home, launc
 def test_files_of_another_user_are_a_problem_with_what_to_do(healthy: Home, launcher: Launcher) -> None:
     os.chown(healthy.sessions()[0], 1234, 1234)
     code, found = examine(launcher)
-    assert (code, found["folder"][0]) == (1, "problem")
-    assert f"sudo chown -R 0 {healthy.workstation}" in found["folder"][1]
+    assert (code, found["directory"][0]) == (1, "problem")
+    assert f"sudo chown -R 0 {healthy.workstation}" in found["directory"][1]
 
 
 def test_a_folder_that_others_may_write_to_is_a_problem(healthy: Home, launcher: Launcher) -> None:
     healthy.telemetry.chmod(0o777)
     code, found = examine(launcher)
-    assert (code, found["folder"]) == (1, ("problem", f"others may write to it: chmod go-w {healthy.telemetry}"))
+    assert (code, found["directory"]) == (
+        1,
+        ("problem", f"other users can write to {healthy.telemetry}: chmod go-w {healthy.telemetry}"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,14 +208,20 @@ def test_a_handshake_with_somebody_else_is_a_problem(healthy: Home, launcher: La
     trustme.CA().cert_pem.write_to_path(healthy.env["SSL_CERT_FILE"])
     code, found = examine(launcher, "--network")
     assert (code, found["network"][0]) == (1, "problem")
-    assert found["network"][1].startswith("the certificate is not one that this machine trusts (")
+    assert found["network"][1].startswith("this machine does not trust the certificate of the endpoint (")
 
 
 def test_an_endpoint_that_is_absent_or_says_nothing_is_a_problem(healthy: Home, launcher: Launcher) -> None:
-    assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (Connection refused)")
+    assert examine(launcher, "--network")[1]["network"] == (
+        "problem",
+        "the endpoint cannot be reached (Connection refused)",
+    )
     with Silence("https", accepts=True) as server:
         healthy.env["CHEF_TELEMETRY_ENDPOINT"] = server.url
-        assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (no answer in time)")
+        assert examine(launcher, "--network")[1]["network"] == (
+            "problem",
+            "the endpoint cannot be reached (no answer in time)",
+        )
 
 
 def test_the_handshake_goes_by_the_proxy(
@@ -156,7 +232,10 @@ def test_the_handshake_goes_by_the_proxy(
         code, found = examine(launcher, "--network")
         assert (code, found["proxy"]) == (0, ("ok", f"http://127.0.0.1:{port}"))
         healthy.env["HTTPS_PROXY"] = f"http://127.0.0.1:{port}"
-        assert examine(launcher, "--network")[1]["network"] == ("problem", "it cannot be reached (HTTP status 407)")
+        assert examine(launcher, "--network")[1]["network"] == (
+            "problem",
+            "the endpoint cannot be reached (HTTP status 407)",
+        )
     assert collector.url.removeprefix("https://") in log.read_text()
     assert collector.requests == []
 
@@ -176,14 +255,13 @@ def test_a_setting_that_means_nothing_is_a_problem(
     )
     assert launcher.run("flush").returncode == 1
     assert plain_collector.requests == []
-    code = examine(launcher)[0]
-    assert code == (0 if key == "format" and "u0000" in value else 1)
+    assert examine(launcher)[0] == 1
 
 
 def test_a_start_up_file_that_is_a_pipe_is_not_waited_for(healthy: Home, launcher: Launcher) -> None:
     (healthy.path / ".bashrc").unlink()
     os.mkfifo(healthy.path / ".bashrc")
-    assert examine(launcher)[1]["in front"][0] == "problem"
+    assert examine(launcher)[1]["in_front"][0] == "problem"
 
 
 PARTS = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
@@ -227,11 +305,13 @@ def test_a_broken_profile_is_named_and_which_chef_run_runs(
     code, said = examine_copy(healthy, package)
     assert code == 1
     assert str(package / "distribution.toml") in said
-    assert f"{chef_run.path} runs, unrecorded" in said
+    assert f"{chef_run.path} is run and not recorded" in said
 
 
 @pytest.mark.parametrize("first", ["#!{python} -IS", "#!/usr/bin/env -S {python} -IS"])
-@pytest.mark.parametrize(("python", "says"), [("/nonexistent/python3", "is gone"), ("old", "older than Python 3.9")])
+@pytest.mark.parametrize(
+    ("python", "says"), [("/nonexistent/python3", "does not exist any more"), ("old", "needs Python 3.9 or newer")]
+)
 def test_a_start_on_the_path_whose_python_cannot_run_it_is_named(
     healthy: Home, launcher: Launcher, tmp_path: Path, first: str, python: str, says: str
 ) -> None:

@@ -132,9 +132,7 @@ def test_no_command_prints_what_a_terminal_would_obey(
 
 
 @pytest.mark.parametrize("command", ["status", "doctor", "show", "dry-run"])
-def test_on_a_terminal_there_are_our_own_colours_and_no_others(
-    hostile: Home, launcher: Launcher, command: str
-) -> None:
+def test_on_a_terminal_there_are_our_own_colours_and_no_others(hostile: Home, launcher: Launcher, command: str) -> None:
     text = re.sub(r"\x1b\[[0-9;]*m|\r\n", "", shown(launcher, command))
     assert [each for each in text if not each.isprintable()] == []
 

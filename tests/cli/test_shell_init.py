@@ -182,6 +182,17 @@ def test_completion_of_chef_run_is_kept(home: Home, shell: str) -> None:
         at.expect_exact("depth=1 2: alpha-host beta-host")
 
 
+def test_our_commands_and_the_ids_of_sessions_are_completed(home: Home, shell: str, launcher: Launcher) -> None:
+    (id,) = home.has_waiting("web01")
+    home.env["PATH"] = f"{launcher.path.parent}:{home.env['PATH']}"
+    with terminal(home, shell) as at:
+        at.send("chef-run-launcher verify-o\t")
+        at.expect_exact("verify-off")
+        at.send("\x15chef-run-launcher show \t")
+        at.expect_exact(id)
+        at.send("\x15")
+
+
 def test_python_itself_is_completed_as_ever(home: Home, shell: str) -> None:
     (home.path / "a-script.py").write_text("print('done by Python')\n")
     with terminal(home, shell) as at:

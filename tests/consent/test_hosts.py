@@ -165,7 +165,7 @@ def test_a_dry_run_shows_what_would_be_recorded_of_a_host(home: Home, launcher: 
     home.use('[telemetry]\nhosts = "salted"\n')
     text = launcher.run("dry-run", "web01", "directory", "/tmp/foo").stdout.decode()
     assert PLAIN not in text
-    assert "(with a key that is made at the end of the run)" in text
+    assert "(uses a key that is created at the end of the run)" in text
     home.config.write_text('[telemetry]\nhosts = "count"\n')
     assert "hostname_sha256" not in launcher.run("dry-run", "web01", "directory", "/tmp/foo").stdout.decode()
     wait_for_no_sender(home)
@@ -175,4 +175,4 @@ def test_status_says_which_lines_turn_it_off_and_limit_hosts(home: Home, launche
     home.use('# mine\n[telemetry]\nhosts = "count"\nenabled = false\n')
     text = "".join(launcher.run("status").stdout.decode().split())  # lines are folded anywhere
     assert f"*config[telemetry]enabledisfalse({home.config}:4)" in text
-    assert f"howmanythereareisrecorded,andnosumsoftheirnames({home.config}:3)" in text
+    assert f"notrecorded,onlyhowmanythereare({home.config}:3)" in text

@@ -109,7 +109,7 @@ def test_off_for_root_where_another_user_owns_a_directory(
     assert_off(stocked, launcher, chef_run, "web01", "a", "b")
     report = launcher.status()
     assert "running as root" in report["reason"]
-    assert report["reason"].endswith(("sudo -H gives root its own", "remove it, or chown it to root"))
+    assert report["reason"].endswith(("use sudo -H", "delete it, or make root its owner"))
     assert report["waiting"] == 0
     for command in ("status", "doctor", "dry-run", "verify-off"):
         text = b" ".join(launcher.run(command).stdout.split())
@@ -139,12 +139,12 @@ def test_chefs_own_opt_out_files_turn_this_run_off(
     opt_out.touch()
     stocked.config.write_text("[telemetry]\nenabled = false\n")
     assert_off(stocked, launcher, chef_run, "web01", "a", "b")
-    assert launcher.status()["reason"] == f"opt-out file: {opt_out} is there"
+    assert launcher.status()["reason"] == f"opt-out file: {opt_out} exists"
     stocked.config.write_text("")
     assert_off(stocked, launcher, chef_run, "web01", "a", "b")
     for command in ("status", "doctor", "dry-run", "verify-off"):
         text = b"".join(launcher.run(command).stdout.split())
-        assert f"{opt_out}isthere".encode() in text
+        assert f"{opt_out}exists".encode() in text
     assert json.loads(launcher.run("verify-off", "--json").stdout)["passed"]
     opt_out.unlink()
     assert launcher.status()["on"]

@@ -129,3 +129,20 @@ def test_a_number_that_python_does_not_read_is_a_broken_file(tmp_path: Path) -> 
     read = config.load(str(path))
     assert read.exists
     assert read.problem or read.get("telemetry", "enabled") is False
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\xef\xbb\xbf[telemetry]\n", "begins with a byte order mark; save it as UTF-8 without one"),
+        ("[telemetry]\n".encode("utf-16"), "saved as UTF-16; save it as UTF-8"),
+        ("[telemetry]\n".encode("utf-16-be"), "saved as UTF-16; save it as UTF-8"),
+        (b"x = '\xff'", "byte 5 is not UTF-8"),
+        (b'[x]\ny = "C:\\certs"\n', "in double quotes, a backslash starts an escape"),
+        (b"[x\n", "not valid TOML, at line 1, column 3"),
+    ],
+)
+def test_an_error_is_named_by_what_people_can_mend(content: bytes, says: str) -> None:
+    with pytest.raises(toml.TOMLError) as caught:
+        toml.parse(content)
+    assert says in str(caught.value)

@@ -92,8 +92,8 @@ TROUBLES = {
     "a black hole": Trouble(lambda: silent("http", accepts=True), "no answer in time"),
     "a server that never accepts": Trouble(lambda: silent("http", accepts=False), "no answer in time"),
     "a TLS handshake that stalls": Trouble(lambda: silent("https", accepts=True), "no answer in time"),
-    "an answer of a byte a second": Trouble(lambda: scripted(Answer(drip=1)), "no whole answer in time"),
-    "a name that never resolves": Trouble(unresolvable, "no whole answer in time", USE_RESOLVER),
+    "an answer of a byte a second": Trouble(lambda: scripted(Answer(drip=1)), "no complete answer in time"),
+    "a name that never resolves": Trouble(unresolvable, "no complete answer in time", USE_RESOLVER),
 }
 # Seconds: what a run may differ by on a busy machine, and far less than any sender takes in trouble.
 NOTICEABLE = 1.0
@@ -251,4 +251,4 @@ def test_a_sender_whose_time_is_up_says_so_and_is_no_failure(
     assert 1 <= len(plain_collector.requests) <= 5
     assert len(stocked.sessions()) == 10 - len(plain_collector.requests)
     report = launcher.status()
-    assert report["last_failure"] == {"attempts": 1, "says": "time was up: a later run goes on"}
+    assert report["last_failure"] == {"attempts": 1, "says": "the time limit was reached; a later run continues"}

@@ -152,9 +152,7 @@ def understood(behind: Collector, count: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["one a request", "all in one"])
-def test_another_collector_understands_each_session_as_stored(
-    stocked: Home, behind: Collector, alone: bool
-) -> None:
+def test_another_collector_understands_each_session_as_stored(stocked: Home, behind: Collector, alone: bool) -> None:
     stocked.config.write_text(FORMAT)
     for path in stocked.sessions():
         path.unlink()
@@ -240,7 +238,7 @@ def test_one_session_that_is_refused_takes_no_other_along(
     bad = ids[7]
     collector.otherwise = lambda request: Answer(status=400 if bad in ids_in(request) else 200)
     done = launcher.run("flush")
-    assert done.stdout.endswith(b"Sent 22 sessions, 1 put aside in rejected/.\n")
+    assert done.stdout.endswith(b"Sent 22 sessions, moved 1 to rejected/.\n")
     assert [path.name for path in (stocked.telemetry / "rejected").iterdir()] == [f"session-{bad}.json"]
     assert stocked.sessions() == []
     assert len(collector.requests) < 12
@@ -257,7 +255,7 @@ def test_of_a_request_taken_in_part_each_is_sent_again_alone(
     refusal = f'{{"partialSuccess": {{"rejectedLogRecords": {number}, "errorMessage": "s3cret"}}}}'.encode()
     collector.otherwise = lambda request: Answer(200, refusal if bad in ids_in(request) else b"{}")
     done = launcher.run("flush")
-    assert done.stdout.endswith(b"Sent 22 sessions, 1 put aside in rejected/.\n")
+    assert done.stdout.endswith(b"Sent 22 sessions, moved 1 to rejected/.\n")
     assert b"s3cret" not in done.stdout
     assert [path.name for path in (stocked.telemetry / "rejected").iterdir()] == [f"session-{bad}.json"]
     assert len(collector.requests) == 24
@@ -312,6 +310,6 @@ def test_an_unknown_format_is_named_and_nothing_is_sent(
     stocked.config.write_text('[telemetry]\nformat = "xml"\n')
     done = launcher.run("flush")
     assert done.returncode == 1
-    assert b"format 'xml' is not known: use chef or otlp" in done.stderr
+    assert b"'xml' of [telemetry] format is not known: use chef or otlp" in done.stderr
     assert launcher.run("show", "--wire").returncode == 1
     assert collector.requests == []

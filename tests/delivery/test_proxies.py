@@ -81,7 +81,7 @@ def test_a_proxy_that_refuses_us_loses_nothing(
     """And the password is told nobody."""
     with tinyproxy(tmp_path, AUTH) as (port, _):
         stocked.env["HTTPS_PROXY"] = f"http://{user}127.0.0.1:{port}"
-        assert f"not sent: the proxy does not connect us (HTTP status {status})" in says(launcher)
+        assert f"not sent: the proxy refused the connection (HTTP status {status})" in says(launcher)
     assert len(stocked.sessions()) == 2
     assert collector.requests == []
     assert b"s3cret" not in (stocked.telemetry / ".next-attempt").read_bytes()
@@ -233,14 +233,14 @@ def test_a_proxy_by_tls_that_refuses_us_says_so(
 ) -> None:
     with tinyproxy(tmp_path, AUTH) as (port, _), TlsFront(tls, port) as front:
         stocked.env["HTTPS_PROXY"] = front.url
-        assert "not sent: the proxy does not connect us (HTTP status 407)" in says(launcher)
+        assert "not sent: the proxy refused the connection (HTTP status 407)" in says(launcher)
 
 
 @pytest.mark.parametrize(
     ("name", "authority_of", "reason"),
     [
-        ("127.0.0.1", "others", "its certificate is not one that this machine trusts: "),
-        ("proxy.example", "ours", "its certificate is not one that this machine trusts: IP address mismatch"),
+        ("127.0.0.1", "others", "this machine does not trust its certificate: "),
+        ("proxy.example", "ours", "this machine does not trust its certificate: IP address mismatch"),
     ],
 )
 def test_a_proxy_by_tls_that_is_not_trusted_says_why(
@@ -257,7 +257,7 @@ def test_a_proxy_by_tls_that_is_not_trusted_says_why(
     with TlsFront(context, 1) as front:
         stocked.env["HTTPS_PROXY"] = front.url
         said = says(launcher)
-    assert f"not sent: the proxy does not connect us ({reason}" in said
+    assert f"not sent: the proxy refused the connection ({reason}" in said
     assert len(stocked.sessions()) == 2
 
 
@@ -272,14 +272,14 @@ def test_a_proxy_without_tls_named_by_https_says_why(stocked: Home, launcher: La
     with socketserver.TCPServer(("127.0.0.1", 0), Greeting) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
         stocked.env["HTTPS_PROXY"] = url_of(server.socket, secure=True)
-        assert "the proxy does not connect us (TLS fails: wrong version number)" in says(launcher)
+        assert "the proxy refused the connection (TLS failure: wrong version number)" in says(launcher)
 
 
 @pytest.mark.parametrize(
     ("url", "explanation"),
     [
-        ("http://127.0.0.1:1", "the proxy does not connect us (Connection refused)"),
-        ("http://s3cret@proxy.invalid:3128", "the proxy does not connect us ("),
+        ("http://127.0.0.1:1", "the proxy refused the connection (Connection refused)"),
+        ("http://s3cret@proxy.invalid:3128", "the proxy refused the connection ("),
         ("socks5://127.0.0.1:1080", "https_proxy is not the URL of an HTTP proxy"),
         ("http://s3cret@[::1", "https_proxy is not the URL of an HTTP proxy"),
         ("http://127.0.0.1:port", "https_proxy is not the URL of an HTTP proxy"),
@@ -302,15 +302,15 @@ def test_a_proxy_that_is_none_is_explained_and_loses_nothing(
     ("error", "reason"),
     [
         (socket.timeout("_ssl.c:989: The handshake operation timed out"), "no answer in time"),
-        (RemoteDisconnected("s3cret"), "the connection broke"),
-        (BadStatusLine("s3cret"), "what answers does not speak HTTP"),
-        (ValueError("s3cret"), "for an unknown reason"),
+        (RemoteDisconnected("s3cret"), "the connection was lost"),
+        (BadStatusLine("s3cret"), "the answer is not HTTP"),
+        (ValueError("s3cret"), "unknown reason"),
     ],
 )
 def test_errors_without_words_of_their_own_are_explained_too(error: Exception, reason: str) -> None:
-    assert explain(ProxyError("s3cret", error)) == f"the proxy does not connect us ({reason})"
+    assert explain(ProxyError("s3cret", error)) == f"the proxy refused the connection ({reason})"
 
 
 def test_of_a_proxys_answer_to_connect_only_the_number_is_quoted() -> None:
     error = ProxyError("x", OSError("Tunnel connection failed: 502 <b>s3cret</b>"))
-    assert explain(error) == "the proxy does not connect us (HTTP status 502)"
+    assert explain(error) == "the proxy refused the connection (HTTP status 502)"

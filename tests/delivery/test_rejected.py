@@ -31,8 +31,7 @@ def test_status_and_doctor_name_the_last_reason(refused: Home, launcher: Launche
     assert launcher.status()["last_rejection"] == "HTTP status 422"
     assert b"HTTP status 422; `flush --rejected` sends them again" in b" ".join(launcher.run("status").stdout.split())
     said = b" ".join(launcher.run("doctor").stdout.split())
-    assert b"2 sessions put aside, the last because of HTTP status 422" in said
-    assert b"note rejected" in said
+    assert b"problem rejected: 2 sessions rejected, the last one because of HTTP status 422" in said
 
 
 def test_where_nothing_was_refused_no_reason_is_named(stocked: Home, launcher: Launcher) -> None:
@@ -56,20 +55,20 @@ def test_a_file_that_is_no_session_is_a_reason(stocked: Home, launcher: Launcher
     stocked.sessions()[0].write_text('{"schema": 1, "s3cret": 1}')
     launcher.run("flush")
     reason = launcher.status()["last_rejection"]
-    assert reason.startswith("what its file holds is no session: ")
+    assert reason.startswith("its file does not hold a valid session: ")
     assert "s3cret" not in reason
 
 
 def test_flush_rejected_sends_what_was_put_aside(refused: Home, launcher: Launcher, collector: Collector) -> None:
     aside = put_aside(refused)
-    assert launcher.run("flush").stdout == b"No session waits to be sent.\n"
+    assert launcher.run("flush").stdout == b"No session is waiting to be sent.\n"
     assert put_aside(refused) == aside
     done = launcher.run("flush", "--rejected")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.endswith(b"Sent 2 sessions.\n")
     assert sorted(f"session-{request.session_id}.json" for request in collector.requests) == aside
     assert (put_aside(refused), refused.sessions()) == ([], [])
-    assert launcher.run("flush", "--rejected").stdout == b"No session waits to be sent.\n"
+    assert launcher.run("flush", "--rejected").stdout == b"No session is waiting to be sent.\n"
 
 
 def test_they_go_with_what_waits_the_oldest_first(refused: Home, launcher: Launcher, collector: Collector) -> None:
@@ -83,7 +82,7 @@ def test_what_is_refused_again_is_put_aside_again(refused: Home, launcher: Launc
     aside = put_aside(refused)
     refusing(collector, aside[0], status=400)
     done = launcher.run("flush", "--rejected")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, b"Sent 1 session, 1 put aside in rejected/.")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, b"Sent 1 session, moved 1 to rejected/.")
     assert put_aside(refused) == aside[:1]
     assert launcher.status()["last_rejection"] == "HTTP status 400"
 
@@ -119,7 +118,7 @@ def test_one_that_waits_is_not_replaced_by_one_put_aside(
 def test_what_is_put_aside_goes_after_thirty_days(refused: Home, launcher: Launcher, collector: Collector) -> None:
     for name in put_aside(refused):
         os.utime(refused.telemetry / "rejected" / name, (time.time() - spool.MAX_AGE - 60,) * 2)
-    assert launcher.run("flush", "--rejected").stdout == b"No session waits to be sent.\n"
+    assert launcher.run("flush", "--rejected").stdout == b"No session is waiting to be sent.\n"
     assert collector.requests == []
 
 

@@ -64,7 +64,7 @@ def test_a_ca_file_of_no_use_is_named_and_nothing_is_sent(
     trust_only(stocked, str(path))
     done = launcher.run("flush")
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
-    assert b"[telemetry] ca_file holds no certificates that can be used (" in done.stderr
+    assert b"[telemetry] ca_file contains no usable certificates (" in done.stderr
     assert collector.requests == []
     assert len(stocked.sessions()) == 2
 
@@ -130,7 +130,7 @@ def test_what_a_service_behind_nginx_refuses_is_put_aside(
     plain_collector.otherwise = lambda request: Answer(status=403)
     with nginx(tmp_path, certificate, f"location = /events {{ proxy_pass {plain_collector.url}; }}") as (url, _):
         stocked.env["CHEF_TELEMETRY_ENDPOINT"] = url
-        assert launcher.run("flush").stdout.endswith(b"Sent 0 sessions, 2 put aside in rejected/.\n")
+        assert launcher.run("flush").stdout.endswith(b"Sent 0 sessions, moved 2 to rejected/.\n")
 
 
 def test_what_nginx_has_nobody_for_is_kept(

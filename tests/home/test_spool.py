@@ -162,7 +162,7 @@ def test_where_state_cannot_be_written_nothing_is_sent(
     wait_for_no_sender(stocked)
     done = launcher.run("flush")
     assert done.returncode == 1
-    assert done.stderr.startswith(b"chef-run-launcher: stopped: its own files cannot be written (")
+    assert done.stderr.startswith(b"chef-run-launcher: not sent: the launcher's own files cannot be written (")
     assert b"(None)" not in done.stderr
     assert done.stderr.count(b"\n") == 1
     assert collector.requests == []
@@ -202,7 +202,7 @@ def test_a_disk_that_fills_up_in_a_delivery_sends_nothing_twice(
     (stocked.telemetry / "receipts.jsonl").write_text("{}\n" * 1024)
     command = ["sh", "-c", 'ulimit -f 16; exec "$0" flush', str(launcher.path)]
     done = subprocess.run(command, env=stocked.env, capture_output=True, check=False)
-    assert b"its own files cannot be written (" in done.stderr
+    assert b"the launcher's own files cannot be written (" in done.stderr
     sent = [request.session_id for request in collector.requests]
     assert 0 < len(sent) < len(ids)
     assert {path.name for path in stocked.sessions()}.isdisjoint(f"session-{each}.json" for each in sent)
@@ -219,7 +219,7 @@ def test_a_session_that_cannot_be_removed_stops_the_delivery(
     if not made_immutable or made_immutable.returncode:
         pytest.skip("needs chattr (scripts/install-test-tools), root, and a file system that has it, as ext4")
     try:
-        assert b"its own files cannot be written" in launcher.run("flush").stderr
+        assert b"the launcher's own files cannot be written" in launcher.run("flush").stderr
         assert len(collector.requests) == 1
         launcher.exec("web03", "a", "b")
         wait_for_no_sender(stocked)
@@ -240,7 +240,7 @@ def test_what_cannot_be_put_aside_stops_no_other_and_is_told(
     done = launcher.run("flush")
     assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
     assert b"Sent 1 session.\n" in done.stdout
-    assert b"not sent: what is to be put aside in rejected/ cannot be" in done.stderr
+    assert b"not sent: some sessions cannot be moved to rejected/" in done.stderr
     assert len(collector.requests) == 2
     assert len(stocked.sessions()) == 2
     assert launcher.status()["last_failure"]["attempts"] == 1

@@ -65,8 +65,8 @@ def test_the_shims_hand_on_what_they_get_and_fail_open(machine: Path) -> None:
     got = given.replace("%OS%", "Windows_NT")
     main = f'"Z:{machine}\\ours\\bin\\..\\lib\\chef-run-launcher\\launcher\\__main__.py"'.replace("/", "\\")
     python = f"python: -E -s -S {main}"
-    none = "chef-run-launcher: cannot find chef-run, nor a python to run the launcher with\n"
-    needs = "chef-run-launcher: needs a python, 3.9 or newer, on the PATH\n"
+    none = "chef-run-launcher: found neither chef-run nor a Python to run the launcher\n"
+    needs = "chef-run-launcher: needs Python 3.9 or newer on the PATH\n"
     ours, a_python, following = "ours/bin", "a python", "next (x86)"
     expected = {
         "python": ([ours, a_python, following], f"chef-run.cmd {given}", f"{python} exec {got}\n", 7),

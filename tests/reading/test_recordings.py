@@ -12,7 +12,11 @@ from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.recordings import Recording
 
-NOTICE = notice.text(config.load_profile()).encode()
+
+def told_on(terminal: bool) -> bytes:
+    """The notice, as the first run in a home of the tests shows it."""
+    said = notice.text(config.load_profile(), "127.0.0.1", "sha256", is_brief=not terminal)
+    return (said.replace("\n", "\r\n") if terminal else said).encode()
 
 
 def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(
@@ -24,12 +28,11 @@ def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(
         (home.telemetry / ".notice").write_bytes(notice.VERSION)
     recorded = is_recorded(home, recording)
     before = home.files()
-    said = NOTICE if recorded and not told else b""
+    said = told_on(recording.on_a_terminal) if recorded and not told else b""
 
     if recording.on_a_terminal:
-        assert run_on_a_terminal(
-            launcher, recording.arguments(home), recording.exit
-        ) == recording.terminal + said.replace(b"\n", b"\r\n")
+        seen = run_on_a_terminal(launcher, recording.arguments(home), recording.exit)
+        assert seen == recording.terminal + said
     else:
         done = launcher.exec(*recording.arguments(home))
         assert (done.stdout, done.stderr) == (recording.stdout, recording.stderr + said)

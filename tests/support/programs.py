@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,14 +73,20 @@ class Program:
             check=False,
         )
 
-    def on_a_terminal(self, *arguments: str) -> pexpect.spawn[bytes]:
-        """On a terminal of its own of 80 columns and 24 rows. It must be closed: use it with `with`."""
+    def shown(self, *arguments: str, dimensions: tuple[int, int] = (24, 80)) -> str:
+        """What it prints on a terminal of so many rows and columns, without colours."""
+        with self.on_a_terminal(*arguments, dimensions=dimensions) as terminal:
+            terminal.expect(pexpect.EOF)
+            return re.sub(r"\x1b\[[0-9;]*m", "", terminal.before.decode()).replace("\r\n", "\n")
+
+    def on_a_terminal(self, *arguments: str, dimensions: tuple[int, int] = (24, 80)) -> pexpect.spawn[bytes]:
+        """On a terminal of its own of so many rows and columns. It must be closed: use it with `with`."""
         return pexpect.spawn(
             str(self.path),
             list(arguments),
             cwd=str(self.cwd),
             env=self.env,
-            dimensions=(24, 80),
+            dimensions=dimensions,
             timeout=SECONDS,
         )
 

@@ -4,7 +4,7 @@ set "folders=%PATH:"=%"
 set "python="
 for %%D in ("%folders:;=" "%") do for %%E in (.exe .bat .cmd) do if exist "%%~D\python%%E" call :take "%%~D\python%%E"
 if defined python goto launcher
-echo chef-run-launcher: needs a python, 3.9 or newer, on the PATH>&2
+echo chef-run-launcher: needs Python 3.9 or newer on the PATH>&2
 exit /b 1
 
 rem The first one. An empty python.exe is what Windows offers Python by, or an installed one: only a start can tell.

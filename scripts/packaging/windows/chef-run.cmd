@@ -10,7 +10,7 @@ if defined python goto launcher
 :without
 for %%D in ("%folders:;=" "%") do for %%E in (.com .exe .bat .cmd) do if exist "%%~D\chef-run%%E" call :find "%%~D" %%E
 if defined next goto next
-echo chef-run-launcher: cannot find chef-run, nor a python to run the launcher with>&2
+echo chef-run-launcher: found neither chef-run nor a Python to run the launcher>&2
 exit /b 127
 
 rem The first one that is not ours. The folder of this one is known by its other shim, however it is written.

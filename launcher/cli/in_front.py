@@ -1,0 +1,85 @@
+"""Whether `chef-run`, as this user's shell finds it, is the launcher."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from launcher import PACKAGE, real
+
+TIMEOUT = 5  # seconds that a shell may take to start and to answer
+MARK = "-- answer --"  # in front of the answer: start-up files may print as well
+# The shells that can be asked, with the start-up file and the line that it needs.
+LINES = {
+    "bash": ("~/.bashrc", 'eval "$(chef-run-launcher shell-init bash)"'),
+    "zsh": ("~/.zshrc", 'eval "$(chef-run-launcher shell-init zsh)"'),
+    "fish": ("~/.config/fish/config.fish", "chef-run-launcher shell-init fish | source"),
+}
+# What stands in an alias or a function that starts the launcher: of shell-init, or by its name.
+OURS = ("__chef_run", "chef-run-launcher")
+
+
+def examine(variables: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether the launcher is in front, and a sentence that says so, or what is in front and what to do about it."""
+    shell = os.path.basename(variables.get("SHELL", ""))
+    answer = _ask(variables) if shell in LINES else None
+    if answer is not None and any(mark in answer for mark in OURS):
+        return True, f"{shell} runs chef-run through the launcher"
+    found = _on_path(variables)
+    first = found[0] if found else None
+    whose = "your PATH"
+    if answer is not None:
+        whose = shell
+        path = re.search(r" is (/\S.*)", answer)
+        first = path[1] if path else None
+        if answer and not path:
+            return False, f"{shell} has an alias or a function of its own for chef-run: {_line(shell)}"
+    if first and real.is_launcher(first, sys.argv[0]):
+        return True, f"{first} is the launcher"
+    behind = next((path for path in found if real.is_launcher(path, sys.argv[0])), None)
+    if first and behind:
+        return False, f"{whose} finds {first} before {behind}: {_line(shell)}"
+    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}: {_remedy(shell)}"
+
+
+def _ask(variables: Mapping[str, str]) -> str | None:
+    """What the shell says that chef-run is, once it has read its start-up files; None if it cannot be asked."""
+    command = [variables["SHELL"], "-i", "-c", f"echo '{MARK}'; type chef-run"]
+    try:
+        # In a session of its own: an interactive shell would take the terminal for itself.
+        done = subprocess.run(
+            command,
+            env={**variables, "HISTFILE": os.devnull},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            start_new_session=True,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    _, mark, answer = os.fsdecode(done.stdout).partition(MARK)
+    return answer.strip() if mark else None
+
+
+def _on_path(variables: Mapping[str, str]) -> list[str]:
+    """Every chef-run on the PATH, the first one first."""
+    found = (shutil.which("chef-run", path=place) for place in variables.get("PATH", os.defpath).split(os.pathsep))
+    return [path for path in found if path]
+
+
+def _remedy(shell: str) -> str:
+    setup = os.path.join(PACKAGE, "../../../libexec/setup")  # which our packages have
+    if os.path.exists(setup):
+        return f"run sudo {os.path.normpath(setup)} front"
+    return _line(shell)
+
+
+def _line(shell: str) -> str:
+    file, line = LINES.get(shell, LINES["bash"])
+    return f"add this line to the end of {file}: {line}"
