@@ -443,7 +443,7 @@ def test_without_even_the_way_out_one_line_says_so(home: Home, package: Path, wo
     (package / "entry.py").unlink()
     done = start(home, package / "__main__.py", *words)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (127, "", 1)
-    assert "it is not whole" in done.stderr
+    assert "the installation is incomplete" in done.stderr
 
 
 def test_launchers_that_start_each_other_for_ever_end(home: Home, package: Path, tmp_path: Path, on_path: Path) -> None:
