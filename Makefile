@@ -5,7 +5,7 @@ VENV := .venv
 PIP := $(PYTHON) -m pip --disable-pip-version-check --python $(VENV)/bin/python
 SOURCES := $(shell find launcher -type f -not -name '*.pyc')
 
-.PHONY: install test test-pythons lint packages try-packages release roots pins man demo bench campaign clean
+.PHONY: install test test-pythons lint packages try-packages release roots pins man demo bench pictures campaign clean
 
 install: $(VENV)/.installed
 
@@ -92,6 +92,11 @@ demo: install
 
 bench: install
 	$(VENV)/bin/python scripts/bench
+
+# What the documents show of it, in scripts/pictures. BENCH=1: with figures measured anew, which takes a minute.
+pictures: install
+	$(if $(BENCH),$(VENV)/bin/python scripts/bench others --json scripts/pictures/cost.json)
+	$(VENV)/bin/python scripts/make-pictures
 
 # Attacks by chance, for 20 minutes: SECONDS=, SEED=, ONLY= and the name of one attack.
 campaign: install

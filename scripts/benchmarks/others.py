@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -26,8 +28,8 @@ class Way(NamedTuple):
     limit: float | None = None  # added time at most, in starts of a bare interpreter
 
 
-def others(workbench: Workbench) -> None:
-    """Time the launcher and all the others around the same child."""
+def others(workbench: Workbench) -> dict[str, object]:
+    """Time the launcher and all the others around the same child. Returns the medians."""
     home = homes.make(workbench, "others")
     env = homes.environment(workbench, home, MILLISECONDS=str(round(CHILD * 1000)))
     ways = [*_ours(workbench, env), *_theirs(workbench, env)]
@@ -38,12 +40,21 @@ def others(workbench: Workbench) -> None:
     unit = timing.median_seconds(costs[INTERPRETER])
     print(f"\nadded to a child of {CHILD} s, in starts of a bare interpreter, which took {unit * 1000:.1f} ms")
     report.print_head()
+    medians = {}
     for way in ways:
         if way.case is None:
             report.print_row(way.name, None, "not installed")
             continue
         added = timing.added_starts(costs[way.name], costs[ALONE], unit)
         report.print_row(way.name, way.limit, report.spread(added, limit=way.limit))
+        medians[way.name] = round(statistics.median(added), 2)
+    return {
+        "child in seconds": CHILD,
+        "start of a bare interpreter in milliseconds": round(unit * 1000, 1),
+        "processors": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "added, in starts of a bare interpreter": medians,
+    }
 
 
 def _ours(workbench: Workbench, env: Mapping[str, str]) -> list[Way]:
