@@ -1,4 +1,4 @@
-"""The launcher in front of chef-run."""
+"""The launcher in front of chef-run. For any Python from 2.7 on, as __main__.py is, which may lie in it."""
 
 import os
 import sys
@@ -11,7 +11,8 @@ PACKAGE = os.path.dirname(os.path.abspath(__file__))  # the directory in which a
 sys.dont_write_bytecode = True
 
 
-def make_importable(*names: str) -> None:
+def make_importable(*names):
+    # type: (str) -> None
     """Make these packages importable.
 
     Nearly always they lie beside this package, whose folder is on the path already. Where pip found one installed

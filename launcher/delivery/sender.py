@@ -69,12 +69,13 @@ def _command(moment: int) -> list[str]:
 
 if sys.platform == "win32":
 
-    def _start(home: Home, moment: int, signals: SignalState) -> None:
+    def _start(home: Home, moment: int, signals: SignalState) -> int | None:
+        """Returns None: there is nothing to wait for."""
         import subprocess
 
         lock_fd = lock.take(home)
         if lock_fd is None:
-            return
+            return None
         lock.release(home, lock_fd)  # it cannot be inherited here: the sender takes it again
         schedule.begin(home)
         flags = (
@@ -82,9 +83,10 @@ if sys.platform == "win32":
         )
         null = subprocess.DEVNULL
         subprocess.Popen(_command(moment), stdin=null, stdout=null, stderr=null, creationflags=flags, cwd=os.sep)
+        return None
 
-    def _reap(starting: None) -> None:
-        """Nothing starts it but this process."""
+    def _reap(starting: int) -> None:
+        """Does nothing."""
 
     def _lock(home: Home) -> int | None:
         """Take the lock, which cannot be inherited here, until this process ends; and have that end come in time."""

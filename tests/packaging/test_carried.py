@@ -220,7 +220,7 @@ def test_options_without_sense_are_named_and_nothing_is_done(options: list[str],
         ("chef_run", 'chef_run = "/usr/bin/chef-run"', "chef_run must be there, and be a list"),
         ("endpoint", "endpoint = 3", "endpoint must be a str"),
         ("endpoint", 'endpiont = "https://telemetry.example"', "nothing is known of endpiont"),
-        ("endpoint", 'endpoint = "http://telemetry.example"', "endpoint: http:// is for this machine only"),
+        ("endpoint", 'endpoint = "http://telemetry.example"', "endpoint: http:// is allowed for this machine only"),
         ("folder", "folder = '/opt/$(id)'", "folder under [packages] must look like"),
         ("command", 'command = "chef-run"', "command under [packages] must look like"),
         (
