@@ -25,6 +25,7 @@ assert sys.platform != "win32", "the demo needs a terminal of the Unix kind"
 
 SCRIPTS = Path(__file__).parent
 SECONDS_TO_WAIT = 20
+COLUMNS = 79  # of what is printed, so that it fits any terminal of 80
 
 
 class Failed(Exception):
@@ -46,7 +47,7 @@ class Demo:
             "LANG": "C.UTF-8",
             "CHEF_RUN_LAUNCHER_REAL": str(SCRIPTS / "stand_in_chef_run.py"),
             "CHEF_TELEMETRY_ENDPOINT": endpoint,
-            "STAND_IN_SECONDS": "1",
+            "STAND_IN_SECONDS": "0.1",
         }
 
     def sessions(self) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ class Demo:
             encoding="utf-8",
             check=False,
         )
-        print(done.stdout)
+        show(done.stdout)
         check(f"it ends well: exit code {done.returncode}", done.returncode == 0)
         return done.stdout
 
@@ -103,13 +104,21 @@ def everything(terminal: int) -> Iterator[bytes]:
 
 def tell(title: str, text: str) -> None:
     print(f"\n\n=== {title} ===\n")
-    print(textwrap.fill(text, 100))
+    print(textwrap.fill(text, COLUMNS))
+
+
+def show(output: str) -> None:
+    """What a program printed; a line that is longer than the terminal is folded, at a space if there is one."""
+    for line in map(str.rstrip, output.splitlines()):
+        indent = " " * (len(line) - len(line.lstrip()))
+        print(textwrap.fill(line, COLUMNS, subsequent_indent=indent + "  ", break_on_hyphens=False))
+    print()
 
 
 def check(what: str, worked: bool) -> None:
     if not worked:
         raise Failed(what)
-    print(f"  [ok] {what}", flush=True)
+    print(textwrap.fill(f"  [ok] {what}", COLUMNS, subsequent_indent=" " * 7), flush=True)
 
 
 def wait_for(what: str, happened: Callable[[], bool]) -> None:
@@ -148,8 +157,7 @@ def show_record(demo: Demo, session: dict[str, Any]) -> str:
     tell(
         "2. The record",
         "This is all of it: the command without its arguments, this machine's system, and for each target "
-        "how it was reached, its system, and a checksum in place of its name. It can be read at any time, "
-        "or deleted.",
+        "how it was reached, its system, and a hash in place of its name. It can be read or deleted at any time.",
     )
     demo.manage("show")
     fields = {"schema", "id", "installation_id", "command", "host", "targets"}
@@ -158,7 +166,7 @@ def show_record(demo: Demo, session: dict[str, Any]) -> str:
         "web01 stands in it as `printf web01 | sha256sum`",
         session["targets"] == [target("web01", "ssh", "linux")],
     )
-    print("\nAnd this is what would go over the wire, to the byte:")
+    print("\nAnd this is what would go over the wire, to the byte (folded to fit here):")
     return demo.manage("show", "--wire")
 
 
@@ -168,7 +176,7 @@ def dry_run(demo: Demo) -> None:
         "A dry run says what would be run, kept and sent. It starts nothing, writes nothing, sends nothing.",
     )
     shown = demo.manage("dry-run", "ssh://bob:secret@web02", "package", "nginx")
-    check("the record would name web02 by its checksum", sha256("web02") in shown)
+    check("the record would name web02 by its hash", sha256("web02") in shown)
     check("the password is nowhere in it", "secret" not in shown)
     check("nothing was kept and nothing was sent", len(demo.sessions()) == 1 and demo.arrived() == [])
 
@@ -179,14 +187,15 @@ def second_run(demo: Demo, first: dict[str, Any], wire: str) -> None:
         "Two targets this time, and one of them fails: its system is not supported. Meanwhile a process of "
         "its own sends what earlier runs left, and nobody waits for it.",
     )
-    code = demo.chef_run("winrm://win01,freebsd01", "directory", "/tmp/hello")
+    code = demo.chef_run("winrm://win01,hpux01", "directory", "/tmp/hello")
     check(f"the exit code is chef-run's own: {code}", code == 1)
     wait_for("one record has arrived at the collector", lambda: len(demo.arrived()) == 1)
     [body] = demo.arrived()
-    print(f"\n    {body}\n")
+    print()
+    show(body)
     check("it is the first run's", json.loads(body)["session_id"] == first["id"])
     check("it is what step 2 had shown, to the byte", body in wire)
-    expected = [target("win01", "winrm", "windows"), target("freebsd01", "ssh", "freebsd")]
+    expected = [target("win01", "winrm", "windows"), target("hpux01", "ssh", "hpux")]
     wait_for(
         "what is kept now is the record of this run, and it alone",
         lambda: [session["targets"] for session in demo.sessions()] == [expected],
@@ -197,9 +206,9 @@ def second_run(demo: Demo, first: dict[str, Any], wire: str) -> None:
 
 def opted_out_run(demo: Demo) -> None:
     tell(
-        "5. A run that is nobody's business",
-        "With CHEF_TELEMETRY_OPT_OUT set to anything at all, nothing of the run is kept, and the launcher "
-        "makes way for chef-run altogether.",
+        "5. A run that is not recorded",
+        "With CHEF_TELEMETRY_OPT_OUT set to anything at all, nothing of the run is kept, and chef-run takes the "
+        "launcher's place.",
     )
     code = demo.chef_run("web03", "directory", "/tmp/hello", CHEF_TELEMETRY_OPT_OUT="1")
     check(f"the exit code is chef-run's own: {code}", code == 0)
@@ -209,7 +218,7 @@ def opted_out_run(demo: Demo) -> None:
 def flush(demo: Demo) -> None:
     tell(
         "6. Sending now",
-        "Whoever does not want to wait for the next run can send what is there, and see it go.",
+        "If you do not want to wait for the next run, send what is there, and see it go.",
     )
     [second] = demo.sessions()
     demo.manage("flush")
@@ -229,8 +238,7 @@ def status(demo: Demo) -> None:
 def verify_off(demo: Demo) -> None:
     tell(
         "8. Off is off",
-        "Who does not take our word for step 5 can watch: with telemetry off, the launcher does nothing but become "
-        "chef-run.",
+        "To check step 5, watch a run: with telemetry off, the launcher does nothing but become chef-run.",
     )
     check("it did", "PASS" in demo.manage("verify-off"))
 
@@ -252,7 +260,8 @@ def main() -> int:
             home.mkdir()
             demo = Demo(home, endpoint, log)
             print("chef-run-launcher, from the first run to the arrival of its record.")
-            print(f"HOME is {home}, and will be deleted. chef-run is a stand-in; no machine is touched.")
+            print(f"HOME is {home}, and will be deleted.")
+            print("chef-run is a stand-in; no other machine is touched.")
             print(f"What is sent goes to a collector on this machine: {endpoint}")
             try:
                 first = first_run(demo)
