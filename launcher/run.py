@@ -11,7 +11,7 @@ import time
 
 from launcher import real
 from launcher.consent import decision
-from launcher.consent.situation import Situation
+from launcher.consent.situation import Situation, notice_is_current
 from launcher.quiet import in_background, quietly
 from launcher.relay import handover
 
@@ -132,10 +132,8 @@ def _destination(situation: Situation) -> Destination | None:
         spool.discard_all(situation.home)
     if not situation.decision.on:
         return None
-    from launcher.consent import notice
-
     try:
-        return Destination(situation.home, not notice.is_current(situation.home), time.time())
+        return Destination(situation.home, not notice_is_current(situation.home), time.time())
     finally:
         situation.home.close()  # no process of a run is to hold what it does not need
 

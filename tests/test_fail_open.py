@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from launcher import fallback, real, run
-from launcher.consent import config, decision, notice
+from launcher.consent import config, decision
+from launcher.consent.situation import NOTICE_VERSION
 from launcher.home.layout import NOTICE
 from launcher.relay import handover
 from tests.support.homes import Home
@@ -39,7 +40,7 @@ def on_path(home: Home, tmp_path: Path) -> Path:
     program.chmod(0o755)
     home.env["PATH"] = f"{program.parent}:{home.env['PATH']}"
     home.use()
-    home.layout.telemetry.create(NOTICE, notice.VERSION)
+    home.layout.telemetry.create(NOTICE, NOTICE_VERSION)
     return program
 
 

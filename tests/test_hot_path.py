@@ -28,12 +28,9 @@ OPTED_OUT = {
 }
 OURS = {
     *OPTED_OUT,
-    *(f"launcher.consent.{name}" for name in ("config", "toml", "notice")),
+    *(f"launcher.consent.{name}" for name in ("config", "toml")),
     *("launcher.home", "launcher.home.files", "launcher.home.layout"),
-    *(
-        f"launcher.relay.{name}"
-        for name in ("posix", "job_control", "descriptors", "orders", "relay_process", "routes")
-    ),
+    *(f"launcher.relay.{name}" for name in ("posix", "descriptors", "relay_process", "routes")),
 }
 PYTHONS = {"__future__", "errno", "stat", "_stat", "_signal", "_thread", "time", "posix", "sys"}
 PYTHONS |= {"os", "os.path", "posixpath", "genericpath", "_collections_abc", "abc", "_abc"}

@@ -25,8 +25,8 @@ from launcher.cli import in_front
 from launcher.cli.notes import notes
 from launcher.cli.output import console, count, moment, plain, print_json
 from launcher.cli.status import LOCK_SECONDS, lost_runs
-from launcher.consent import config, decision, notice
-from launcher.consent.situation import Situation
+from launcher.consent import config, decision
+from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, proxy, schedule, trust
 from launcher.delivery.endpoint import Endpoint
 from launcher.delivery.plan import NothingMaySend, usable_endpoint
@@ -39,7 +39,7 @@ TIMEOUT = 5  # seconds, for each step of the connection
 # What a run imports by and by, and its sender; the rest comes with these.
 PARTS = (
     *("run", "relay.windows" if sys.platform == "win32" else "relay.posix"),
-    *(() if sys.platform == "win32" else ("relay.second_terminal", "relay.serving")),
+    *(() if sys.platform == "win32" else ("relay.job_control", "relay.second_terminal", "relay.serving")),
     *("consent.config_option", "consent.notice", "reading.output", "record.recording"),
     *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool", "home.losses"),
 )
@@ -285,7 +285,7 @@ def _stored(home: Home) -> Iterator[Finding]:
         path = os.path.join(home.telemetry.path, LOST)
         yield Finding("not_recorded", NOTE, f"{lost_runs(lost)}; delete {path} once that is corrected")
     waits = spool.any_waiting(home)
-    if notice.is_current(home):
+    if notice_is_current(home):
         yield Finding("notice", OK, "shown")
     elif waits:
         message = "sessions are waiting, but the notice has not been shown or that could not be noted: nothing is sent"

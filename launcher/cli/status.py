@@ -9,9 +9,8 @@ import typer
 from launcher import __version__, real
 from launcher.cli.notes import notes
 from launcher.cli.output import console, count, facts, moment, plain, print_json
-from launcher.consent import notice
 from launcher.consent.decision import Decision
-from launcher.consent.situation import Situation
+from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
 from launcher.home import lock, losses, spool
 from launcher.home.layout import Home
@@ -91,7 +90,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "disk_full": bool(obstacle and "disk" in obstacle),
         "obstacle": obstacle,
         "installation_id": installation_id.read(home),
-        "notice_shown": notice.is_current(home),
+        "notice_shown": notice_is_current(home),
         "waiting": len(waiting),
         "unreadable": sum(_is_unreadable(home, name) for _, name in waiting),
         "oldest": waiting[0][0] if waiting else None,

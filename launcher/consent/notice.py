@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from launcher.consent.situation import NOTICE_VERSION, notice_is_current
 from launcher.home.layout import NOTICE
 from launcher.quiet import in_background
 
@@ -11,15 +12,6 @@ if TYPE_CHECKING:
     from launcher.home.layout import Home
 
 LOCK_SECONDS = 1.0
-VERSION = b"1\n"  # of what is recorded; with a new version the notice is shown again before anything is sent
-
-
-def is_current(home: Home) -> bool:
-    """Whether the notice of what is recorded now has been shown."""
-    try:
-        return home.telemetry.read(NOTICE, limit=64) == VERSION
-    except OSError:
-        return False
 
 
 def claim(home: Home) -> bool:
@@ -28,9 +20,9 @@ def claim(home: Home) -> bool:
     If it cannot be noted, no process shows the notice, and nothing is sent.
     """
     try:
-        if home.telemetry.create_once(NOTICE, VERSION, durable=False):
+        if home.telemetry.create_once(NOTICE, NOTICE_VERSION, durable=False):
             return True
-        return not is_current(home) and _replace(home)
+        return not notice_is_current(home) and _replace(home)
     except OSError:
         return False
 
@@ -44,9 +36,9 @@ def _replace(home: Home) -> bool:
     if lock_fd is None:
         return False
     try:
-        if is_current(home):
+        if notice_is_current(home):
             return False
-        home.telemetry.replace(NOTICE, VERSION)
+        home.telemetry.replace(NOTICE, NOTICE_VERSION)
     finally:
         lock.release(home, lock_fd)
     return True

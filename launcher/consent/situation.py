@@ -32,6 +32,19 @@ else:
 OPT_OUT_FILE = os.path.join(".chef", "telemetry_opt_out")
 
 
+NOTICE_VERSION = b"1\n"  # of what is recorded; with a new version the notice is shown again before anything is sent
+
+
+def notice_is_current(home: Home) -> bool:
+    """Whether the notice of what is recorded now has been shown."""
+    from launcher.home.layout import NOTICE
+
+    try:
+        return home.telemetry.read(NOTICE, limit=64) == NOTICE_VERSION
+    except OSError:
+        return False
+
+
 class Situation:
     """The facts of one run, and the decision that they lead to."""
 

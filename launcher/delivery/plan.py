@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
-from launcher.consent import notice
-from launcher.consent.situation import Situation
+from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import encode, endpoint
 from launcher.delivery.endpoint import Endpoint
 from launcher.home.layout import Home
@@ -41,7 +40,7 @@ def plan(situation: Situation) -> Route:
     decision = situation.decision
     if decision.reason:
         raise NothingMaySend("off", f"telemetry is off: {decision.reason.name}: {decision.reason.message}")
-    if situation.home is None or not notice.is_current(situation.home):
+    if situation.home is None or not notice_is_current(situation.home):
         raise NothingMaySend("notice", "the notice has not been shown yet: the next run of chef-run shows it")
     return Route(situation, situation.home, usable_endpoint(situation), decision.hosts.level)
 

@@ -24,12 +24,10 @@ import os
 import sys
 
 from launcher import quiet
-from launcher.relay.descriptors import Unneeded, duplicate, pipe, poller
+from launcher.relay.descriptors import Unneeded, close, duplicate, pipe, poller
 from launcher.relay.handover import NOT_EXECUTABLE, exec_in_place, hold_signals, holdable_signals, send
-from launcher.relay.job_control import GroupSignals, prepare_to_stop_by, stop_by
-from launcher.relay.orders import tell
-from launcher.relay.relay_process import RelayProcess
-from launcher.relay.routes import open_routes
+from launcher.relay.relay_process import RelayProcess, tell
+from launcher.relay.routes import copy_plainly, open_routes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from launcher.relay.handover import Command
+    from launcher.relay.job_control import GroupSignals
     from launcher.relay.routes import Route
     from launcher.relay.watcher import Observer
 else:
@@ -74,7 +73,7 @@ def _standard_error() -> int | None:
 
 
 def _start(command: Command, make_observer: Callable[[], Observer], routes: list[Route], stderr: int | None) -> Child:
-    relay = RelayProcess(routes, make_observer)
+    relay = RelayProcess(routes, lambda *life: _serve(routes, make_observer, *life))
     failure, failed = pipe()
     waiting, gate = pipe()
     ours = [failure, gate, *([] if stderr is None else [stderr])]
@@ -97,6 +96,18 @@ def _start(command: Command, make_observer: Callable[[], Observer], routes: list
     os.close(gate)
     quiet.quietly(_let_it_begin, failure)
     return child
+
+
+def _serve(routes: list[Route], make_observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
+    """In the relay process: its life. Imported here, while chef-run starts."""
+    try:
+        from launcher.relay.serving import serve
+    except Exception as error:  # an upgrade is under way; the program has begun, and writes
+        quiet.note(error)
+        close([orders, answers])
+        copy_plainly(routes)
+    else:
+        serve(routes, make_observer, child, orders, answers)
 
 
 def _let_it_begin(failure: int) -> None:
@@ -138,7 +149,7 @@ class Child:
     def __init__(self, pid: int, relay: RelayProcess, failure: int, stderr: int | None) -> None:
         self._pid = pid
         self._relay = relay
-        self._group_signals = GroupSignals(relay)
+        self._group_signals: GroupSignals | None = None
         self._failure = failure  # has a byte to read if exec failed, and ends when the program begins
         self._status: int | None = None  # until it has ended
         self._drained = False
@@ -200,13 +211,15 @@ class Child:
 
     def _follow(self) -> int:
         """Returns the wait status of the child."""
+        from launcher.relay.job_control import prepare_to_stop_by, stop_by
+
         awaited = holdable_signals() | {_signal.SIGCHLD}
         stopped_by = None
         while True:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if changed and os.WIFSTOPPED(status):
                 stopped_by = os.WSTOPSIG(status)
-                alone, goes_on = quiet.quietly(self._group_signals.drain_before_stop) or (False, False)
+                alone, goes_on = quiet.quietly(self._heard().drain_before_stop) or (False, False)
                 if goes_on:
                     self._take_next({_signal.SIGCONT})
                     stopped_by = None
@@ -229,6 +242,14 @@ class Child:
                 self._relay.launcher_goes_on()
                 stopped_by = None
 
+    def _heard(self) -> GroupSignals:
+        """What the whole group has had. Not imported before chef-run runs: the budget of scripts/bench needs it."""
+        if self._group_signals is None:
+            from launcher.relay.job_control import GroupSignals
+
+            self._group_signals = GroupSignals(self._relay)
+        return self._group_signals
+
     def _take_next(self, awaited: set[int]) -> None:
         """Wait for a signal, and see to it. Whatever goes wrong with it, the run goes on."""
         number, sender = _wait_for_signal(awaited)
@@ -238,7 +259,7 @@ class Child:
 
     def _pass_on(self, number: int, sender: int | None) -> None:
         """Give the child a signal, unless it has had it along with the group."""
-        reached_group = self._group_signals.reached_group(number)
+        reached_group = self._heard().reached_group(number)
         if reached_group and os.getpgid(self._pid) == os.getpgrp():
             return
         if sender != self._pid:

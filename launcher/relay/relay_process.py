@@ -1,6 +1,8 @@
-"""The relay process, as the launcher sees it: started, given orders, asked.
+"""The relay process, as the launcher sees it: started, given orders, asked. What it does is in serving.py.
 
-What it is told and answers is in orders.py, what it does in serving.py.
+Orders are a byte each: ASK, DRAIN, STOPS and GOES_ON at any time, in the end CHILD_ENDED. Back come the numbers of
+signals as they arrive; ANSWERED after each ASK and DRAIN; after CHILD_ENDED, when all is drained, STAYS or LEAVES, and
+then the observer's report, to the end.
 """
 
 from __future__ import annotations
@@ -8,28 +10,24 @@ from __future__ import annotations
 import os
 import time
 
-from launcher.quiet import note, quietly
+from launcher.quiet import quietly
 from launcher.relay.descriptors import Unneeded, close, pipe, poller
 from launcher.relay.handover import send
-from launcher.relay.orders import (
-    ANSWERED,
-    ASK,
-    CHILD_ENDED,
-    DRAIN,
-    GOES_ON,
-    LEAVES,
-    STAYS,
-    STOPS,
-    tell,
-)
-from launcher.relay.routes import copy_plainly, ends
+from launcher.relay.routes import ends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from launcher.relay.routes import Route
-    from launcher.relay.watcher import Observer
+
+ASK = b"?"
+DRAIN = b"!"
+STOPS, GOES_ON = b"z", b"a"  # which have no answer
+CHILD_ENDED = b"."
+# The last two are above every signal's number.
+ANSWERED = b"\0"
+STAYS, LEAVES = b"\xfe", b"\xff"
 
 # It answers at once, unless it was stopped along with its group.
 _ANSWER_MILLISECONDS = 1000
@@ -38,22 +36,15 @@ _ANSWER_MILLISECONDS = 1000
 class RelayProcess:
     """All that may fail is done when it is made, but for the fork."""
 
-    __slots__ = (
-        "_answers",
-        "_drained",
-        "_leaves",
-        "_make_observer",
-        "_orders",
-        "_relay_ends",
-        "_routes",
-        "_unanswered",
-        "pid",
-    )
+    __slots__ = ("_answers", "_drained", "_leaves", "_orders", "_relay_ends", "_routes", "_serve", "_unanswered", "pid")
 
-    def __init__(self, routes: list[Route], make_observer: Callable[[], Observer]) -> None:
-        """Raises OSError if there is no pipe to be had for it."""
+    def __init__(self, routes: list[Route], serve: Callable[[int, int, int], None]) -> None:
+        """`serve` is its life: it gets the child's process id, and what to read orders from and to write answers to.
+
+        Raises OSError if there is no pipe to be had for it.
+        """
         self._routes = routes
-        self._make_observer = make_observer
+        self._serve = serve
         orders, self._orders = pipe()
         self._answers, answers = pipe()
         self._relay_ends = orders, answers
@@ -76,21 +67,10 @@ class RelayProcess:
             try:
                 close([self._orders, self._answers, *launcher_descriptors])
                 unneeded.let_go()
-                quietly(self._serve, child)
+                quietly(self._serve, child, *self._relay_ends)
             finally:
                 os._exit(0)
         close([*self._relay_ends, *ends(self._routes)])
-
-    def _serve(self, child: int) -> None:
-        """In the relay process: its life. Imported here, while chef-run starts."""
-        try:
-            from launcher.relay.serving import serve
-        except Exception as error:  # an upgrade is under way; the program has begun, and writes
-            note(error)
-            close([*self._relay_ends])
-            copy_plainly(self._routes)
-        else:
-            serve(self._routes, self._make_observer, child, *self._relay_ends)
 
     def ask(self) -> bytes:
         """Have it answer: the numbers of the signals that it has heard since its last answer."""
@@ -161,3 +141,11 @@ class RelayProcess:
             self._unanswered -= piece.count(ANSWERED)
             heard += piece
         return heard.replace(ANSWERED, b"")
+
+
+def tell(listener: int, words: bytes) -> None:
+    """Write to a process of ours that somebody may have killed, which is seen where we read."""
+    try:
+        os.write(listener, words)
+    except OSError:
+        pass

@@ -13,7 +13,7 @@ from launcher.quiet import quietly
 from launcher.relay.descriptors import poller
 from launcher.relay.follower import Follower, follow_in_turn
 from launcher.relay.handover import forget_arguments, holdable_signals, send
-from launcher.relay.orders import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, STOPS, tell
+from launcher.relay.relay_process import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, STOPS, tell
 from launcher.relay.watcher import Watcher
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from benchmarks.workbench import ARGUMENTS, Workbench
-from launcher.consent import notice
+from launcher.consent.situation import NOTICE_VERSION
 from launcher.home import layout
 from launcher.home.layout import Home
 from launcher.reading.command_line import targets
@@ -26,7 +26,7 @@ def make(workbench: Workbench, name: str, config: str = "", waiting: int = 0, du
     if config:
         Path(home.config).write_text(config)
     Path(home.workstation.path, layout.INSTALLATION_ID).write_text(str(uuid.uuid4()))
-    Path(home.telemetry.path, layout.NOTICE).write_bytes(notice.VERSION)
+    Path(home.telemetry.path, layout.NOTICE).write_bytes(NOTICE_VERSION)
     reset(path, waiting, due)
     return path
 

@@ -7,6 +7,7 @@ import json
 import pexpect
 
 from launcher.consent import config, config_option, decision, notice
+from launcher.consent.situation import NOTICE_VERSION
 from launcher.reading import command_line
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
@@ -25,7 +26,7 @@ def test_a_recorded_run_looks_the_same_and_is_recorded_as_it_was(
     recording.set_up(home)
     told = recording.meta["home"] == "existing"
     if told:
-        (home.telemetry / ".notice").write_bytes(notice.VERSION)
+        (home.telemetry / ".notice").write_bytes(NOTICE_VERSION)
     recorded = is_recorded(home, recording)
     before = home.files()
     said = told_on(recording.on_a_terminal) if recorded and not told else b""

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from launcher.consent import notice
+from launcher.consent.situation import NOTICE_VERSION
 from launcher.home.layout import NOTICE
 from launcher.home.layout import Home as Layout
 from launcher.reading.command_line import targets
@@ -57,7 +57,7 @@ class Home:
         self.layout.close()
         if not self.telemetry.exists():
             self.use()
-            self.layout.telemetry.create(NOTICE, notice.VERSION)
+            self.layout.telemetry.create(NOTICE, NOTICE_VERSION)
         records = [
             session.build(
                 self.installation_id.read_text(),
