@@ -15,7 +15,7 @@ def make_importable(*names):
     # type: (str) -> None
     """Make these packages importable.
 
-    Nearly always they lie beside this package, whose folder is on the path already. Where pip found one installed
+    Nearly always they lie beside this package, whose directory is on the path already. Where pip found one installed
     elsewhere, the interpreter's own start-up (site), which -S left out to save its time, knows the place.
     """
     try:

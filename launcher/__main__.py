@@ -24,7 +24,7 @@ if not __package__:
 
 def main():
     # type: () -> None
-    """Do what entry.main does. If it cannot, a wrapped run is chef-run's alone; no other start gets beyond a line."""
+    """Run entry.main. If it fails before chef-run has started, become it; for any other command print one line."""
     try:
         start()
     except Exception as error:
@@ -40,7 +40,7 @@ def main():
 
 def start():
     # type: () -> None
-    """Do what entry.main does. It raises nothing of a wrapped run once chef-run has been started."""
+    """Run entry.main, which raises nothing of a wrapped run once chef-run has been started."""
     if sys.version_info < (3, 9):
         raise ImportError("it needs Python 3.9 or newer")
     from launcher.entry import main

@@ -110,9 +110,9 @@ def _candidates(places):
     for path in _profiles_paths() or places:
         yield os.path.normpath(os.path.join(beside, path))
     extensions = os.environ.get("PATHEXT", ".EXE;.BAT;.CMD").split(";") if os.name == "nt" else [""]
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+    for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
         for extension in extensions:
-            yield os.path.join(folder or ".", "chef-run" + extension)
+            yield os.path.join(directory or ".", "chef-run" + extension)
 
 
 def _profiles_paths():

@@ -116,7 +116,7 @@ def _candidates(variables: Mapping[str, str], profile: Profile, launcher: str, d
 
 
 def _path(variables: Mapping[str, str], behind: str | None) -> list[str]:
-    """The directories of the PATH; those behind the one that this program lies in come first, if it is given.
+    """The directories of the PATH. If `behind` is given, those after its own come first.
 
     Whoever stands in front of that one, and has led to it, wants what comes next.
     """
@@ -135,7 +135,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def is_launcher(path: str, launcher: str) -> bool:
-    """Whether `path` is the launcher: the same file, a symlink to it, or a script that starts it."""
+    """Whether `path` is the launcher: the same file, a symbolic link to it, or a script that starts it."""
     if _is_same(path, launcher):
         return True
     try:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 POLICY = "/etc/chef-workstation/telemetry.toml"
 # The one file that a rebrander edits.
 PROFILE = os.path.join(PACKAGE, "distribution.toml")
-MAX_CONFIG_SIZE = 256 * 1024  # bytes, which the TOML library reads in half a second, whatever they are
+MAX_CONFIG_SIZE = 256 * 1024  # bytes, for which the library needs at most half a second
 
 
 class Config:

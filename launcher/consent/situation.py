@@ -52,7 +52,7 @@ class Situation:
         """`arguments` are chef-run's arguments: the files that they name count as well."""
         self.variables = variables
         self.arguments = arguments
-        self._path = _home_folder(variables)
+        self._path = _home_directory(variables)
 
     @once
     def home(self) -> Home | None:
@@ -156,7 +156,7 @@ def _has_opt_out(directory: str) -> bool:
     return os.path.lexists(os.path.join(directory, OPT_OUT_FILE))
 
 
-def _home_folder(variables: Mapping[str, str]) -> str:
+def _home_directory(variables: Mapping[str, str]) -> str:
     if sys.platform == "win32":
         return variables.get("HOME") or variables.get("USERPROFILE", "")
     return variables.get("HOME", "")

@@ -27,7 +27,7 @@ def set_enabled(home: Home, enabled: bool) -> bool:
     """Set [telemetry] enabled; False if the file did not have to be changed.
 
     Both spellings, `enabled` and `enable`, are set if they are there. The file is replaced as a whole, and keeps its
-    mode and owner; if it is a symlink that nobody else can have made, the file that it leads to is. Raises
+    mode and owner; if it is a symbolic link that nobody else can have made, the file that it leads to is. Raises
     Unchangeable, OSError.
     """
     directory, name = _place(home)
@@ -62,7 +62,7 @@ def _place(home: Home) -> tuple[files.Directory, str]:
     except FileNotFoundError:
         return own, name
     if files.others_can_write(own.status(".")):
-        raise Unchangeable(f"it is a symlink, and others can write to {own.path}")
+        raise Unchangeable(f"it is a symbolic link, and others can write to {own.path}")
     path, name = os.path.split(os.path.realpath(home.config))
     return files.Directory(path), name
 

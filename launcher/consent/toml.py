@@ -44,7 +44,7 @@ def line_of(text: str, table: str, key: str) -> int | None:
             continue
         name = line.partition("=")[0].translate({ord(mark): None for mark in " \t\"'"})
         dotted = name if current == "" else f"{current}.{name}"
-        if dotted in (f"{table}.{key}" if table else key, f"{table}={{{key}"):
+        if dotted == (f"{table}.{key}" if table else key):
             return number
         if dotted == table and key in line:
             return number

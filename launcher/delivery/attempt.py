@@ -54,6 +54,13 @@ def flush(variables: Mapping[str, str], on_result: Listener, *, rejected: bool =
         route = plan(Situation(variables))
     except NothingMaySend as error:
         return Delivery(problem=str(error))
+    try:
+        return _flush(route, on_result, rejected)
+    finally:
+        route.home.close()
+
+
+def _flush(route: Route, on_result: Listener, rejected: bool) -> Delivery:
     home = route.home
     if not spool.any_waiting(home) and not (rejected and spool.rejected(home)):
         return Delivery()

@@ -152,7 +152,7 @@ else:
         os.execve(command[0], command, environment)
 
     def _environment() -> dict[str, str]:
-        """The caller's, with paths that mean the same in another folder."""
+        """The caller's, with paths that mean the same in another directory."""
         environment = dict(os.environ)
         for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
             if environment.get(name) and not os.path.isabs(environment[name]):

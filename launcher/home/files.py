@@ -2,8 +2,8 @@
 
 Between a look at a name and its use, somebody may exchange what it stands for, also for a link that leads elsewhere. So
 a Directory is opened once, and everything in it is reached by its descriptor; a file is checked when it is open, and
-what was checked is what is read or changed. Windows has no such calls, and to make a symlink there takes a privilege of
-its own: names are joined to paths there.
+what was checked is what is read or changed. Windows has no such calls, and to make a symbolic link there takes a
+privilege of its own: names are joined to paths there.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ class Directory:
     """A directory. It is opened when it is first needed, and stays that one until it is closed, whatever happens to its
     name; after that it may be opened anew.
 
-    Whatever is asked of it raises OSError if it cannot be opened: NotADirectoryError for a symlink too, OfAnother if
-    this is root's process and the directory is not root's. All names are names in it. None is followed if it is a link.
+    Whatever is asked of it raises OSError if it cannot be opened: NotADirectoryError for a symbolic link too, OfAnother
+    if this is root's process and the directory is not root's. All names are names in it; none is followed if it is a
+    link.
     """
 
     __slots__ = ("_descriptor", "_name", "_parent", "path")

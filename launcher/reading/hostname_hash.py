@@ -1,4 +1,4 @@
-"""What stands for the name of a host, which nothing keeps: its hashes."""
+"""The hashes that are kept instead of a host name."""
 
 from __future__ import annotations
 

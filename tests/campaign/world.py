@@ -339,15 +339,23 @@ class World:
         ended = [run for run in self.runs if run.process.returncode is not None]
         return [run for run in ended if -run.process.returncode not in run.struck] if self.records else []
 
+    def _status(self) -> dict[str, Any]:
+        situation = Situation(self.env)
+        try:
+            return status.examine(situation)
+        finally:
+            if situation.home:
+                situation.home.close()
+
     def counted(self) -> int:
         """How many sessions were dropped or lost, as `status` has it, or could not even be counted, as it said."""
-        report = status.examine(Situation(self.env))
+        report = self._status()
         lost: dict[str, int] = report.get("lost", {})
         return int(report["dropped"]) + sum(lost.values()) + self.uncountable
 
     def look_for_an_obstacle(self, runs: int) -> None:
         """If `status` says that nothing can be kept now, and not even that be counted, do not count so many runs."""
-        report = status.examine(Situation(self.env))
+        report = self._status()
         if report.get("obstacle") and not report.get("lost", {}).keys() - {"unknown"}:
             self.uncountable += runs
 

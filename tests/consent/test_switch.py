@@ -131,7 +131,7 @@ def test_a_link_that_others_can_have_made_is_not_followed(stocked: Home, launche
     stocked.workstation.chmod(0o777)
     done = launcher.run("disable")
     assert done.returncode == 1
-    assert f"it is a symlink, and others can write to {stocked.workstation}".encode() in done.stderr
+    assert f"it is a symbolic link, and others can write to {stocked.workstation}".encode() in done.stderr
     assert elsewhere.read_text() == ""
 
 
