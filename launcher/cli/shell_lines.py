@@ -31,9 +31,8 @@ BASH = (
     + """\
 __chef_run() {
   local code=$?
-  [[ -x %(python)s && -e %(main)s && -e %(way_out)s ]]
-  printf %%d $(( $? * 5 ))
-  return $code
+  if [[ -x %(python)s && -s %(main)s && -s %(way_out)s ]]; then printf 0; else printf 5; fi
+  return "$code"
 }
 alias chef-run='"${__chef_run[@]:$(__chef_run):5}"'
 if (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 503 )); then
@@ -53,8 +52,7 @@ ZSH = (
     WORDS
     + """\
 __chef_run() {
-  [[ -x %(python)s && -e %(main)s && -e %(way_out)s ]]
-  (( $? * 5 ))
+  if [[ -x %(python)s && -s %(main)s && -s %(way_out)s ]]; then (( 0 )) || :; else (( 5 )); fi
 }
 functions -M __chef_run 0 0
 alias chef-run=%(command)s
@@ -112,7 +110,7 @@ def _fish(start: list[str]) -> str:
     return (
         "function chef-run --description 'chef-run, through chef-run-launcher'\n"
         f"  set -l launcher {' '.join(words)}\n"
-        f"  if not test -x $launcher[1]; or not test -e $launcher[4]; or not test -e {way_out}\n"
+        f"  if not test -x $launcher[1]; or not test -s $launcher[4]; or not test -s {way_out}\n"
         "    command chef-run $argv\n"
         f"  else if string match -rq '{FISH_BACKGROUND}' -- (status current-commandline 2>/dev/null | string collect)\n"
         "    $launcher exec $argv &\n"

@@ -74,19 +74,20 @@ class Situation:
 
         chef-telemetry looks for them in the same places.
         """
-        directory = self._path
-        if directory and _has_opt_out(directory):
-            return os.path.join(directory, OPT_OUT_FILE)
+        if self._path and _has_opt_out(self._path):
+            return os.path.join(self._path, OPT_OUT_FILE)
         try:
-            directory = os.getcwd()
+            working = {os.getcwd()}
         except OSError:
-            return None  # it has been removed
-        while not _has_opt_out(directory):
-            above = os.path.dirname(directory)
-            if above == directory:
-                return None
-            directory = above
-        return os.path.join(directory, OPT_OUT_FILE)
+            working = set()  # it has been removed
+        # By the path that the shell knows too: it may lead through symbolic links.
+        if os.path.isabs(self.variables.get("PWD", "")):
+            working.add(self.variables["PWD"])
+        for directory in working:
+            found = _opt_out_at_or_above(directory)
+            if found:
+                return found
+        return None
 
     @once
     def config(self) -> Config | None:
@@ -154,6 +155,15 @@ class Situation:
 
 def _has_opt_out(directory: str) -> bool:
     return os.path.lexists(os.path.join(directory, OPT_OUT_FILE))
+
+
+def _opt_out_at_or_above(directory: str) -> str | None:
+    while not _has_opt_out(directory):
+        above = os.path.dirname(directory)
+        if above == directory:
+            return None
+        directory = above
+    return os.path.join(directory, OPT_OUT_FILE)
 
 
 def _home_directory(variables: Mapping[str, str]) -> str:

@@ -124,12 +124,29 @@ def _is_printable(text: str) -> bool:
 
 def _has_endless_key(text: str) -> bool:
     """Whether there may be a key of very many parts, `a.a.a…`, for which the library takes quadratic time."""
-    parts = 0
-    for piece in text.split("."):
-        parts = parts + 1 if piece.strip() and not set(piece) & _NOT_IN_A_KEY else 0
-        if parts > MAX_KEY_PARTS:
-            return True
-    return False
+    return any(_longest_key(line) > MAX_KEY_PARTS for line in text.split("\n") if line.count(".") > MAX_KEY_PARTS)
+
+
+def _longest_key(line: str) -> int:
+    """The number of parts of the longest dotted key that may be in a line. Parts may be quoted, and hold anything."""
+    longest, parts, is_part, quote, is_escaped = 0, 0, False, "", False
+    for letter in line:
+        if quote:
+            if letter == quote and not is_escaped:
+                quote = ""
+            is_escaped = letter == "\\" and quote == '"' and not is_escaped
+        elif letter == "#":
+            break
+        elif letter in "\"'":
+            quote, is_part = letter, True
+        elif letter == ".":
+            parts, is_part = (parts + 1 if is_part else 0), False
+            longest = max(longest, parts + 1)
+        elif letter in _NOT_IN_A_KEY:
+            parts, is_part = 0, False
+        elif not letter.isspace():
+            is_part = True
+    return longest
 
 
 def _with_the_library(text: str) -> Table:

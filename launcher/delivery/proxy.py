@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, proxy_bypass, proxy_bypass_environment  # type: ignore[attr-defined]
 
 from launcher.delivery.endpoint import DEFAULT_PORTS, Refused, is_loopback, place
 
@@ -53,22 +52,31 @@ def _is_exempt(host: str, port: int, exempt: str) -> bool:
     The standard library knows names, with or without a port, and `*`; addresses and networks are added here, as curl
     has them. (requests has a rule of its own, for IPv4 alone.) No name is looked up for this.
     """
-    if proxy_bypass(f"{host}:{port}"):
-        return True
+    if not exempt:
+        return bool(proxy_bypass(f"{host}:{port}"))
+    entries = [entry.rstrip(".") for entry in re.split(r"[\s,]+", exempt) if entry]
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return False
-    return any(address in network for network in _networks(exempt))
+        return bool(proxy_bypass_environment(f"{host}:{port}", {"no": ",".join(entries)}))
+    networks = (_network(entry, port) for entry in entries)
+    return entries == ["*"] or any(network is not None and address in network for network in networks)
 
 
-def _networks(exempt: str) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The networks among the entries of NO_PROXY; an address is a network of one."""
-    for entry in re.split(r"[\s,]+", exempt):
-        try:
-            yield ipaddress.ip_network(re.sub(r"[\[\]]", "", entry), strict=False)
-        except ValueError:
-            continue
+def _network(entry: str, port: int) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network of an entry of NO_PROXY; an address is a network of one. None for another port, or a name."""
+    network, only_port = entry, ""
+    if entry.startswith("["):
+        network, _, rest = entry[1:].partition("]")
+        network, only_port = (network + rest, "") if rest.startswith("/") else (network, rest[1:])
+    elif entry.count(":") == 1:
+        network, _, only_port = entry.partition(":")
+    if only_port not in ("", str(port)):
+        return None
+    try:
+        return ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return None
 
 
 def refusal(error: BaseException) -> str | None:

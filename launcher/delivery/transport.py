@@ -175,15 +175,23 @@ def classify(status: int, headers: urllib3.HTTPHeaderDict, beginning: bytes, *, 
 
 def _unpacked(beginning: bytes) -> bytes:
     """The beginning of a body without gzip or deflate, whether or not a header speaks of them; we ask for neither."""
-    try:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(beginning, MAX_ANSWER_READ) or beginning
-    except zlib.error:
-        return beginning
+    for wbits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):  # gzip or zlib, and deflate without either
+        unpacked, rest = b"", beginning
+        try:
+            while rest and len(unpacked) < MAX_ANSWER_READ:  # gzip may have several members
+                member = zlib.decompressobj(wbits=wbits)
+                unpacked += member.decompress(rest, MAX_ANSWER_READ)
+                rest = member.unused_data
+        except zlib.error:
+            pass
+        if unpacked:
+            return unpacked
+    return beginning
 
 
 def _is_web_page(headers: urllib3.HTTPHeaderDict, body: bytes) -> bool:
     """Whether it is one by its type, or by its first character, in any encoding of Unicode."""
-    before = b"\xef\xbb\xbf\xfe\xff\0 \t\r\n"  # byte order marks, the other half of UTF-16, and white space
+    before = b"\xef\xbb\xbf\xfe\xff\0 \t\r\n\f\v"  # byte order marks, the other half of UTF-16, and white space
     return "html" in headers.get("Content-Type", "").lower() or body.lstrip(before).startswith(b"<")
 
 

@@ -245,8 +245,10 @@ else:
 def cannot_run(command: Command, error: OSError) -> int:
     """Say on standard error, in one line, why the program cannot be run; the exit code that a shell would give."""
     reason = os.fsencode(os.strerror(error.errno or 0))
+    # A path may hold what a terminal would obey.
+    program = "".join(each if each.isprintable() else "?" for each in os.fsdecode(command.program)).encode()
     try:
-        os.write(2, b"chef-run-launcher: cannot run %s: %s\n" % (command.program, reason))
+        os.write(2, b"chef-run-launcher: cannot run %s: %s\n" % (program, reason))
     except OSError:
         pass  # the caller closed it
     return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

@@ -97,9 +97,7 @@ def short_stops(world: World, chance: random.Random) -> None:
         if not _goes_on(run.pid, chef_run):
             who = {run.pid: "the launcher", -run.pid: "the group", chef_run: "chef-run"}[whom]
             states = f"launcher {state(run.pid)}, chef-run {state(chef_run)}"
-            world.findings.append(
-                f"{name} to {who}, and SIGCONT {length**2 * 4:.1f} ms later: {states} 3 s after that, and after a second SIGCONT"
-            )
+            world.findings.append(f"{name} to {who}, and SIGCONT {length**2 * 4:.1f} ms later, and once more: {states}")
             break
     world.continue_all()
     send(chef_run, signal.SIGKILL)

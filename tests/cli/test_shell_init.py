@@ -265,7 +265,19 @@ def test_job_control_is_that_of_one_simple_command(home: Home, shell: str, tmp_p
         at.expect_exact(str(tmp_path / "bin" / "chef-run"))
 
 
-@pytest.mark.parametrize("gone", ["all", "python", "launcher", "way out"])
+@pytest.mark.parametrize("option", ["set -e", "set -e; shopt -s inherit_errexit 2>/dev/null || setopt errexit"])
+def test_a_shell_that_ends_at_errors_goes_on_after_a_run(home: Home, shell: str, tmp_path: Path, option: str) -> None:
+    if shell == "fish":
+        pytest.skip("fish has no such option")
+    (tmp_path / "bin" / "chef-run").write_text("#!/bin/sh\necho ran\n")
+    assert says(home, shell, f"{option}; eval 'chef-run web01'; echo still here").split("\n")[-3:] == [
+        "ran",
+        "still here",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("gone", ["all", "python", "launcher", "way out", "what it holds"])
 def test_an_open_shell_survives_what_goes_from_under_it(home: Home, shell: str, tmp_path: Path, gone: str) -> None:
     """The original runs until there is a launcher again."""
     folder = tmp_path / "venv"
@@ -282,6 +294,8 @@ def test_an_open_shell_survives_what_goes_from_under_it(home: Home, shell: str, 
             (folder / "python").symlink_to(tmp_path / "no-such-python")
         if gone in ("all", "launcher"):
             shutil.rmtree(folder / "launcher")
+        if gone == "what it holds":  # a disk that was full, or a power cut
+            (folder / "launcher" / "__main__.py").write_text("")
         if gone == "way out":
             (folder / "launcher" / "fallback.py").unlink()
         if gone == "all":

@@ -124,6 +124,21 @@ def test_root_obeys_what_another_users_config_turns_off(home: Home, launcher: La
     assert [source["off"] for source in launcher.status()["sources"] if source["name"].startswith("config")] == [True]
 
 
+def test_an_opt_out_file_above_the_shells_working_directory(
+    tmp_path: Path, stocked: Home, launcher: Launcher, chef_run: Program
+) -> None:
+    """Which leads through a symbolic link, and is no more above the directory itself."""
+    (tmp_path / "project" / ".chef").mkdir(parents=True)
+    (tmp_path / "project" / ".chef" / "telemetry_opt_out").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "project" / "link").symlink_to(tmp_path / "elsewhere")
+    launcher.cwd = tmp_path / "elsewhere"
+    stocked.env["PWD"] = str(tmp_path / "project" / "link")
+    assert_off(stocked, launcher, chef_run, "web01", "a", "b")
+    stocked.env["PWD"] = "relative"
+    assert launcher.status()["on"]
+
+
 OPT_OUT_FILES = {"in HOME": "home", "here": "work/here", "above": "work", "at the top": "."}
 
 

@@ -100,6 +100,9 @@ def test_the_line_of_a_key_is_found_where_it_is_plain_to_see(text: str, line: in
 
 
 HOSTILE = {
+    "a long key of quoted parts": lambda size: '"=".' * (size // 4 - 2) + "a = 1",
+    "a long key of escaped parts": lambda size: '"\\"=".' * (size // 6 - 2) + "a = 1",
+    "a long key in single quotes": lambda size: "'#'." * (size // 4 - 2) + "a = 1",
     "a dotted key": lambda size: ".".join(["a"] * (size // 2)) + " = 1",
     "one with spaces": lambda size: " . ".join(["a"] * (size // 4)) + " = 1",
     "one of quoted parts": lambda size: ".".join(["'ä b'"] * (size // 7)) + " = 1",

@@ -120,6 +120,9 @@ PAGES = {
     "gzip": ({"Content-Encoding": "gzip"}, gzip.compress(PAGE.encode())),
     "gzip, unlabelled": ({}, gzip.compress(PAGE.encode("utf-8-sig"))),
     "gzip, the beginning": ({}, gzip.compress(PAGE.encode() + os.urandom(999))[:500]),
+    "behind a form feed": ({}, b"\f" + PAGE.encode()),
+    "gzip, the second member": ({}, gzip.compress(b"") + gzip.compress(PAGE.encode())),
+    "deflate without a head": ({}, zlib.compress(PAGE.encode())[2:-4]),
     "deflate": ({"Content-Encoding": "deflate"}, zlib.compress(PAGE.encode())),
 }
 

@@ -180,6 +180,14 @@ def chosen(monkeypatch: pytest.MonkeyPatch, url: str, **settings: str) -> str | 
         ("https://a.example.org", "other.org,*", False),
         ("https://a.example.org", "*", True),
         ("https://a.example.org", " , ,", False),
+        ("https://a.example.org", "b.example.org\ta.example.org", True),
+        ("https://a.example.org", "a.example.org.", True),
+        ("https://10.0.0.1", "0.0.1", False),
+        ("https://10.0.0.1", ".1", False),
+        ("https://10.0.0.1:8443", "10.0.0.1:8443", True),
+        ("https://10.0.0.1", "10.0.0.1:8443", False),
+        ("https://10.0.0.1", "*", True),
+        ("https://[::1:4318]", "[::1]:4318", False),
     ],
 )
 def test_no_proxy_takes_names_ports_addresses_and_networks(
