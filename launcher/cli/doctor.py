@@ -24,15 +24,14 @@ from launcher import PACKAGE, fallback, make_importable, real
 from launcher.cli import in_front
 from launcher.cli.notes import notes
 from launcher.cli.output import console, count, moment, plain, print_json
-from launcher.cli.status import LOCK_SECONDS, lost_runs
+from launcher.cli.status import look_at_lock, lost_runs
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, proxy, schedule, trust
 from launcher.delivery.endpoint import Endpoint
 from launcher.delivery.plan import NothingMaySend, usable_endpoint
-from launcher.home import files, lock, losses, spool
-from launcher.home.layout import LOCK, LOST, Home
-from launcher.quiet import in_background
+from launcher.home import files, losses, spool
+from launcher.home.layout import LOST, Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 TIMEOUT = 5  # seconds, for each step of the connection
@@ -292,11 +291,10 @@ def _stored(home: Home) -> Iterator[Finding]:
         yield Finding("notice", PROBLEM, f"{message}; run chef-run with standard error open")
     else:
         yield Finding("notice", NOTE, "not shown yet: the next run of chef-run shows it, and nothing is sent before")
-    sending = in_background(lock.is_held, home)(LOCK_SECONDS)
+    sending, lock_problem = look_at_lock(home)
     failure = schedule.last_failure(home)
-    if sending is None:
-        path = os.path.join(home.telemetry.path, LOCK)
-        yield Finding("lock", PROBLEM, f"{path} does not respond, and nothing is sent: is its file server reachable?")
+    if lock_problem:
+        yield Finding("lock", PROBLEM, lock_problem)
     elif failure and not sending:
         attempts = f" ({count(failure.attempts, 'attempt')} in a row)" if failure.attempts > 1 else ""
         message = f"failed{attempts}: {failure.message}; the first run after {moment(failure.not_before)} tries again, "

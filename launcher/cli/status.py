@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, Union
 
 import typer
 
@@ -13,7 +13,7 @@ from launcher.consent.decision import Decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
 from launcher.home import lock, losses, spool
-from launcher.home.layout import Home
+from launcher.home.layout import LOCK, Home
 from launcher.quiet import in_background
 from launcher.record import installation_id, session
 
@@ -85,6 +85,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
     waiting = spool.oldest_first(home)
     failure = schedule.last_failure(home)
     obstacle = losses.obstacle(home)
+    sending, lock_problem = look_at_lock(home)
     return {
         "folder": home.telemetry.path,
         "disk_full": bool(obstacle and "disk" in obstacle),
@@ -98,11 +99,30 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "lost": losses.by_reason(home),
         "rejected": len(spool.rejected(home)),
         "last_rejection": spool.last_rejection(home),
-        "sending": in_background(lock.is_held, home)(LOCK_SECONDS),
+        "sending": sending,
+        "lock_problem": lock_problem,
         "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
+
+
+def look_at_lock(home: Home) -> tuple[Optional[bool], Optional[str]]:
+    """Whether a sender holds the lock; None, and why, if that cannot be known. Nothing is sent then."""
+    path = os.path.join(home.telemetry.path, LOCK)
+    held = in_background(_held, home)(LOCK_SECONDS)
+    if held is None:
+        return None, f"{path} does not respond, and nothing is sent: is its file server reachable?"
+    if isinstance(held, OSError):
+        return None, f"{path} cannot be opened ({held.strerror}), and nothing is sent: delete it"
+    return held, None
+
+
+def _held(home: Home) -> Union[bool, OSError]:
+    try:
+        return lock.is_held(home)
+    except OSError as error:
+        return error
 
 
 def _is_unreadable(home: Home, name: str) -> bool:
@@ -207,7 +227,7 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("notice", "not shown yet; nothing is sent before it is"))
     failure = report["last_failure"]
     if report["sending"] is None:
-        rows.append(("delivery", "not known: the lock file does not respond"))
+        rows.append(("delivery", f"not known: {report['lock_problem']}"))
     elif report["sending"]:
         rows.append(("delivery", "in progress"))
     elif failure:

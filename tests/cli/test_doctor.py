@@ -327,3 +327,42 @@ def test_a_start_on_the_path_whose_python_cannot_run_it_is_named(
     code, found = examine(launcher)
     assert (code, found["start"][0]) == (1, "problem")
     assert str(start) in found["start"][1] and says in found["start"][1]
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "unreadable"])
+def test_a_lock_that_cannot_be_opened_is_a_problem(healthy: Home, launcher: Launcher, kind: str) -> None:
+    """Nothing is ever sent then, and status must not say that nothing is in progress."""
+    path = healthy.telemetry / ".lock"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("nowhere")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.touch(0)
+    code, found = examine_without_privileges(launcher)
+    assert (code, found["lock"][0]) == (1, "problem")
+    assert found["lock"][1].startswith(f"{path} cannot be opened (")
+    assert found["lock"][1].endswith("), and nothing is sent: delete it")
+
+
+# Root may read everything; without these, no more than what a mode allows its owner.
+WITHOUT_PRIVILEGES = [
+    "setpriv",
+    "--inh-caps=-dac_override,-dac_read_search",
+    "--bounding-set=-dac_override,-dac_read_search",
+]
+
+
+def examine_without_privileges(launcher: Launcher) -> tuple[int, dict[str, tuple[str, str]]]:
+    """The same as `examine`, as somebody who is bound by the modes of files."""
+    command = [str(launcher.path), "doctor", "--json"]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv (scripts/install-test-tools)")
+        command = [*WITHOUT_PRIVILEGES, *command]
+    done = subprocess.run(command, env=launcher.env, cwd=launcher.cwd, capture_output=True, check=False)
+    assert done.stderr == b""
+    found = json.loads(done.stdout)["findings"]
+    return done.returncode, {each["code"]: (each["state"], each["says"]) for each in found}
