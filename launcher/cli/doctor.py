@@ -24,7 +24,7 @@ from launcher import PACKAGE, fallback, make_importable, real
 from launcher.cli import in_front
 from launcher.cli.notes import notes
 from launcher.cli.output import console, count, moment, plain, print_json
-from launcher.cli.status import look_at_lock, lost_runs
+from launcher.cli.status import look_at_lock, lost_runs, not_permitted
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, proxy, schedule, trust
@@ -117,7 +117,7 @@ def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     for note in notes(situation, program.message if program.state == OK else None):
         yield Finding(note.code, NOTE, note.message)
     yield from _directory(situation)
-    if situation.home and not situation.home_problem:
+    if situation.home and not situation.home_problem and not _closed(situation.home.telemetry):
         yield from _stored(situation.home)
     yield from _endpoint(situation, network)
 
@@ -236,9 +236,27 @@ def _directory(situation: Situation) -> Iterator[Finding]:
         yield Finding("directory", PROBLEM, f"{situation.home_problem}: nothing is recorded")
         return
     path = home.workstation.path
+    closed = [
+        (each.path, error) for each in (home.workstation, home.telemetry, home.rejected) if (error := _closed(each))
+    ]
+    if closed:
+        for path, error in closed:
+            yield Finding("directory", PROBLEM, f"{path} cannot be opened ({error.strerror})")
+        return
     yield from list(_ownership(home)) or [
         Finding("directory", OK, path if home.workstation.exists() else f"{path} does not exist yet")
     ]
+
+
+def _closed(directory: files.Directory) -> Optional[OSError]:
+    """Why nothing in this directory can be looked at; None if it can, or if there is no directory."""
+    try:
+        directory.status(".")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 if sys.platform != "win32":
@@ -302,6 +320,10 @@ def _stored(home: Home) -> Iterator[Finding]:
         yield Finding("last_delivery", PROBLEM, message)
     elif not failure:
         yield Finding("last_delivery", OK, "nothing failed")
+    closed = not_permitted(home)
+    if closed:
+        message = f"{count(closed, 'session')} cannot be read and will not be sent; make them readable, or delete them"
+        yield Finding("unreadable", PROBLEM, message)
     rejected = len(spool.rejected(home))
     if rejected:
         reason = spool.last_rejection(home) or "an unknown reason"

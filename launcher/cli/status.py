@@ -93,7 +93,8 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "installation_id": installation_id.read(home),
         "notice_shown": notice_is_current(home),
         "waiting": len(waiting),
-        "unreadable": sum(_is_unreadable(home, name) for _, name in waiting),
+        "unreadable": sum(_failure_to_read(home, name) is not None for _, name in waiting),
+        "not_permitted": not_permitted(home),
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
         "lost": losses.by_reason(home),
@@ -125,12 +126,17 @@ def _held(home: Home) -> Union[bool, OSError]:
         return error
 
 
-def _is_unreadable(home: Home, name: str) -> bool:
+def not_permitted(home: Home) -> int:
+    """How many waiting sessions this user may not read, and so cannot send."""
+    return sum(isinstance(_failure_to_read(home, name), PermissionError) for _, name in spool.oldest_first(home))
+
+
+def _failure_to_read(home: Home, name: str) -> Optional[Exception]:
     try:
         session.read(home.telemetry, name)
-    except (OSError, session.InvalidSession):
-        return True
-    return False
+    except (OSError, session.InvalidSession) as error:
+        return error
+    return None
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -218,8 +224,11 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     waiting = count(report["waiting"], "session")
     if report["oldest"]:
         waiting += f", the oldest from {moment(report['oldest'])}"
-    if report["unreadable"]:
-        waiting += f"; {report['unreadable']} cannot be read, and will be moved to rejected/"
+    if report["not_permitted"]:
+        waiting += f"; {report['not_permitted']} cannot be read, and will not be sent"
+    invalid = report["unreadable"] - report["not_permitted"]
+    if invalid:
+        waiting += f"; {count(invalid, 'invalid session')}, which will be moved to rejected/"
     rows = [("waiting", waiting)]
     if report["obstacle"]:
         rows.append(("obstacle", f"{report['obstacle']}: nothing can be recorded"))

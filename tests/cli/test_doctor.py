@@ -366,3 +366,32 @@ def examine_without_privileges(launcher: Launcher) -> tuple[int, dict[str, tuple
     assert done.stderr == b""
     found = json.loads(done.stdout)["findings"]
     return done.returncode, {each["code"]: (each["state"], each["says"]) for each in found}
+
+
+def test_a_session_that_may_not_be_read_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    healthy.sessions()[0].chmod(0)
+    code, found = examine_without_privileges(launcher)
+    assert (code, found["unreadable"]) == (
+        1,
+        ("problem", "1 session cannot be read and will not be sent; make them readable, or delete them"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("telemetry", "is not writable: nothing is recorded"),
+        ("telemetry/rejected", "cannot be opened (Permission denied)"),
+    ],
+)
+def test_a_directory_that_may_not_be_opened_is_a_problem(
+    healthy: Home, launcher: Launcher, name: str, says: str
+) -> None:
+    """And the examination goes on."""
+    path = healthy.workstation / name
+    path.mkdir(exist_ok=True)
+    path.chmod(0)
+    code, found = examine_without_privileges(launcher)
+    path.chmod(0o700)
+    assert (code, found["directory"]) == (1, ("problem", f"{path} {says}"))
+    assert "endpoint" in found
