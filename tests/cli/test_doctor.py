@@ -25,7 +25,7 @@ def healthy(home: Home, launcher: Launcher, chef_run: Program) -> Home:
     """A home in which nothing stands in the way."""
     home.has_waiting("web01")
     home.env["SHELL"] = "/bin/bash"
-    (home.path / ".bashrc").write_text("echo hello\nalias chef-run='chef-run-launcher exec'\n")
+    (home.path / ".bashrc").write_text(f"echo hello\nalias chef-run='{launcher.path} exec'\n")
     return home
 
 
@@ -395,3 +395,30 @@ def test_a_directory_that_may_not_be_opened_is_a_problem(
     path.chmod(0o700)
     assert (code, found["directory"]) == (1, ("problem", f"{path} {says}"))
     assert "endpoint" in found
+
+
+@pytest.mark.parametrize(
+    "alias", ["/gone/chef-run-launcher exec", "chef-run-launcher dry-run", "echo not-chef-run-launcher; /real/chef-run"]
+)
+def test_an_alias_that_only_names_us_is_a_problem(healthy: Home, launcher: Launcher, alias: str) -> None:
+    healthy.env["PATH"] = f"{launcher.path.parent}:{healthy.env['PATH']}"
+    (healthy.path / ".bashrc").write_text(f"alias chef-run='{alias}'\n")
+    assert examine(launcher)[1]["in_front"][0] == "problem"
+
+
+def test_a_directory_of_our_name_is_not_us(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
+    other = tmp_path / "chef-run-launcher" / "chef-run"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    (healthy.path / ".bashrc").unlink()
+    healthy.env["PATH"] = f"{other.parent}:{healthy.env['PATH']}"
+    assert examine(launcher)[1]["in_front"][0] == "problem"
+
+
+def test_an_alias_that_adds_options_to_us_is_in_front(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
+    healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"
+    (healthy.path / ".bashrc").write_text("alias chef-run='chef-run --no-sudo'\n")
+    assert examine(launcher)[1]["in_front"][0] == "ok"
