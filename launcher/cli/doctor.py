@@ -118,7 +118,7 @@ def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
         yield Finding(note.code, NOTE, note.message)
     yield from _directory(situation)
     if situation.home and not situation.home_problem and not _closed(situation.home.telemetry):
-        yield from _stored(situation.home)
+        yield from _stored(situation.home, situation.decision.on)
     yield from _endpoint(situation, network)
 
 
@@ -276,7 +276,8 @@ if sys.platform != "win32":
                 yield Finding("directory", PROBLEM, f"other users can write to {path}: chmod go-w {path}")
         if foreign:
             remedy = f"sudo chown -R {os.geteuid()} {home.workstation.path}"
-            message = f"{count(len(foreign), 'file')}, such as {foreign[0]}, belong to another user: {remedy}"
+            which = f"{len(foreign)} files, such as {foreign[0]}, belong" if foreign[1:] else f"{foreign[0]} belongs"
+            message = f"{which} to another user: {remedy}"
             yield Finding("directory", PROBLEM, message)
 
     def _is_foreign(directory: files.Directory, name: str) -> bool:
@@ -292,7 +293,7 @@ else:
         yield from ()
 
 
-def _stored(home: Home) -> Iterator[Finding]:
+def _stored(home: Home, is_on: bool) -> Iterator[Finding]:
     """What keeps the sessions that are stored, or are to be stored, from being sent."""
     obstacle = losses.obstacle(home)
     if obstacle:
@@ -305,7 +306,7 @@ def _stored(home: Home) -> Iterator[Finding]:
     if notice_is_current(home):
         yield Finding("notice", OK, "shown")
     elif waits:
-        message = "sessions are waiting, but the notice has not been shown or that could not be noted: nothing is sent"
+        message = "sessions are waiting, but the notice has not been shown, or this could not be saved: nothing is sent"
         yield Finding("notice", PROBLEM, f"{message}; run chef-run with standard error open")
     else:
         yield Finding("notice", NOTE, "not shown yet: the next run of chef-run shows it, and nothing is sent before")
@@ -313,10 +314,10 @@ def _stored(home: Home) -> Iterator[Finding]:
     failure = schedule.last_failure(home)
     if lock_problem:
         yield Finding("lock", PROBLEM, lock_problem)
-    elif failure and not sending:
+    elif failure and not sending and is_on and waits:
         attempts = f" ({count(failure.attempts, 'attempt')} in a row)" if failure.attempts > 1 else ""
         message = f"failed{attempts}: {failure.message}; the first run after {moment(failure.not_before)} tries again, "
-        message += "chef-run-launcher flush now"
+        message += "or run chef-run-launcher flush now"
         yield Finding("last_delivery", PROBLEM, message)
     elif not failure:
         yield Finding("last_delivery", OK, "nothing failed")
@@ -331,7 +332,7 @@ def _stored(home: Home) -> Iterator[Finding]:
         yield Finding("rejected", PROBLEM, f"{message}chef-run-launcher flush --rejected sends them again")
     dropped = spool.dropped(home)
     if dropped:
-        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or too many")
+        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or over the limit")
 
 
 def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:

@@ -242,6 +242,7 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     elif failure:
         attempts = f" ({count(failure['attempts'], 'attempt')} in a row)" if failure["attempts"] > 1 else ""
         rows.append(("last delivery", f"failed{attempts}: {failure['says']}"))
+    if failure and report["on"] and report["sending"] is False:
         rows.append(("next attempt", f"by the first run after {moment(report['next_attempt'])}"))
     for receipt in reversed(report["receipts"]):
         rows.append(("sent", f"{receipt.get('day')}  {receipt.get('session')}  HTTP {receipt.get('status')}"))
@@ -253,5 +254,5 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["lost"]:
         rows.append(("not recorded", lost_runs(report["lost"])))
     if report["dropped"]:
-        rows.append(("dropped", f"{count(report['dropped'], 'session')}, too old, too large, or too many"))
+        rows.append(("dropped", f"{count(report['dropped'], 'session')}, too old, too large, or over the limit"))
     return rows

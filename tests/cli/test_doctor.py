@@ -422,3 +422,12 @@ def test_an_alias_that_adds_options_to_us_is_in_front(healthy: Home, launcher: L
     healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"
     (healthy.path / ".bashrc").write_text("alias chef-run='chef-run --no-sudo'\n")
     assert examine(launcher)[1]["in_front"][0] == "ok"
+
+
+def test_a_delivery_that_failed_is_no_problem_where_telemetry_is_off(healthy: Home, launcher: Launcher) -> None:
+    healthy.postpone()
+    assert examine(launcher)[1]["last_delivery"][0] == "problem"
+    healthy.env["DO_NOT_TRACK"] = "1"
+    code, found = examine(launcher)
+    assert (code, found.get("last_delivery")) == (0, None)
+    assert b"next attempt" not in launcher.run("status").stdout
