@@ -24,15 +24,14 @@ from launcher import PACKAGE, fallback, make_importable, real
 from launcher.cli import in_front
 from launcher.cli.notes import notes
 from launcher.cli.output import console, count, moment, plain, print_json
-from launcher.cli.status import LOCK_SECONDS, lost_runs
+from launcher.cli.status import look_at_lock, lost_runs, not_permitted
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, proxy, schedule, trust
 from launcher.delivery.endpoint import Endpoint
 from launcher.delivery.plan import NothingMaySend, usable_endpoint
-from launcher.home import files, lock, losses, spool
-from launcher.home.layout import LOCK, LOST, Home
-from launcher.quiet import in_background
+from launcher.home import files, losses, spool
+from launcher.home.layout import LOST, Home
 
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 TIMEOUT = 5  # seconds, for each step of the connection
@@ -118,8 +117,8 @@ def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     for note in notes(situation, program.message if program.state == OK else None):
         yield Finding(note.code, NOTE, note.message)
     yield from _directory(situation)
-    if situation.home and not situation.home_problem:
-        yield from _stored(situation.home)
+    if situation.home and not situation.home_problem and not _closed(situation.home.telemetry):
+        yield from _stored(situation.home, situation.decision.on)
     yield from _endpoint(situation, network)
 
 
@@ -237,9 +236,27 @@ def _directory(situation: Situation) -> Iterator[Finding]:
         yield Finding("directory", PROBLEM, f"{situation.home_problem}: nothing is recorded")
         return
     path = home.workstation.path
+    closed = [
+        (each.path, error) for each in (home.workstation, home.telemetry, home.rejected) if (error := _closed(each))
+    ]
+    if closed:
+        for path, error in closed:
+            yield Finding("directory", PROBLEM, f"{path} cannot be opened ({error.strerror})")
+        return
     yield from list(_ownership(home)) or [
         Finding("directory", OK, path if home.workstation.exists() else f"{path} does not exist yet")
     ]
+
+
+def _closed(directory: files.Directory) -> Optional[OSError]:
+    """Why nothing in this directory can be looked at; None if it can, or if there is no directory."""
+    try:
+        directory.status(".")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 if sys.platform != "win32":
@@ -259,7 +276,8 @@ if sys.platform != "win32":
                 yield Finding("directory", PROBLEM, f"other users can write to {path}: chmod go-w {path}")
         if foreign:
             remedy = f"sudo chown -R {os.geteuid()} {home.workstation.path}"
-            message = f"{count(len(foreign), 'file')}, such as {foreign[0]}, belong to another user: {remedy}"
+            which = f"{len(foreign)} files, such as {foreign[0]}, belong" if foreign[1:] else f"{foreign[0]} belongs"
+            message = f"{which} to another user: {remedy}"
             yield Finding("directory", PROBLEM, message)
 
     def _is_foreign(directory: files.Directory, name: str) -> bool:
@@ -275,7 +293,7 @@ else:
         yield from ()
 
 
-def _stored(home: Home) -> Iterator[Finding]:
+def _stored(home: Home, is_on: bool) -> Iterator[Finding]:
     """What keeps the sessions that are stored, or are to be stored, from being sent."""
     obstacle = losses.obstacle(home)
     if obstacle:
@@ -288,22 +306,25 @@ def _stored(home: Home) -> Iterator[Finding]:
     if notice_is_current(home):
         yield Finding("notice", OK, "shown")
     elif waits:
-        message = "sessions are waiting, but the notice has not been shown or that could not be noted: nothing is sent"
+        message = "sessions are waiting, but the notice has not been shown, or this could not be saved: nothing is sent"
         yield Finding("notice", PROBLEM, f"{message}; run chef-run with standard error open")
     else:
         yield Finding("notice", NOTE, "not shown yet: the next run of chef-run shows it, and nothing is sent before")
-    sending = in_background(lock.is_held, home)(LOCK_SECONDS)
+    sending, lock_problem = look_at_lock(home)
     failure = schedule.last_failure(home)
-    if sending is None:
-        path = os.path.join(home.telemetry.path, LOCK)
-        yield Finding("lock", PROBLEM, f"{path} does not respond, and nothing is sent: is its file server reachable?")
-    elif failure and not sending:
+    if lock_problem:
+        yield Finding("lock", PROBLEM, lock_problem)
+    elif failure and not sending and is_on and waits:
         attempts = f" ({count(failure.attempts, 'attempt')} in a row)" if failure.attempts > 1 else ""
         message = f"failed{attempts}: {failure.message}; the first run after {moment(failure.not_before)} tries again, "
-        message += "chef-run-launcher flush now"
+        message += "or run chef-run-launcher flush now"
         yield Finding("last_delivery", PROBLEM, message)
     elif not failure:
         yield Finding("last_delivery", OK, "nothing failed")
+    closed = not_permitted(home)
+    if closed:
+        message = f"{count(closed, 'session')} cannot be read and will not be sent; make them readable, or delete them"
+        yield Finding("unreadable", PROBLEM, message)
     rejected = len(spool.rejected(home))
     if rejected:
         reason = spool.last_rejection(home) or "an unknown reason"
@@ -311,7 +332,7 @@ def _stored(home: Home) -> Iterator[Finding]:
         yield Finding("rejected", PROBLEM, f"{message}chef-run-launcher flush --rejected sends them again")
     dropped = spool.dropped(home)
     if dropped:
-        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or too many")
+        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or over the limit")
 
 
 def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:

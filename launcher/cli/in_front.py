@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -19,15 +20,15 @@ LINES = {
     "zsh": ("~/.zshrc", 'eval "$(chef-run-launcher shell-init zsh)"'),
     "fish": ("~/.config/fish/config.fish", "chef-run-launcher shell-init fish | source"),
 }
-# What stands in an alias or a function that starts the launcher: of shell-init, or by its name.
-OURS = ("__chef_run", "chef-run-launcher")
+# How the alias and the function of shell-init start the launcher.
+OURS = ('"${__chef_run[@]:', "$launcher exec $argv")
 
 
 def examine(variables: Mapping[str, str]) -> tuple[bool, str]:
     """Whether the launcher is in front, and a sentence that says so, or what is in front and what to do about it."""
     shell = os.path.basename(variables.get("SHELL", ""))
     answer = _ask(variables) if shell in LINES else None
-    if answer is not None and any(mark in answer for mark in OURS):
+    if answer is not None and _leads_to_us(answer, variables):
         return True, f"{shell} runs chef-run through the launcher"
     found = _on_path(variables)
     first = found[0] if found else None
@@ -46,6 +47,30 @@ def examine(variables: Mapping[str, str]) -> tuple[bool, str]:
     return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}: {_remedy(shell)}"
 
 
+def _leads_to_us(answer: str, variables: Mapping[str, str]) -> bool:
+    """Whether what the shell said is an alias or a function, and one that starts the launcher."""
+    found = re.match(
+        r"chef-run is (?:aliased to `(.*)'|an alias for (.*)|a (?:shell )?function\b(.*))", answer, re.DOTALL
+    )
+    if found is None:
+        return False
+    text = "".join(filter(None, found.groups()))
+    return any(mark in text for mark in OURS) or any(_starts_us(line, variables) for line in text.splitlines())
+
+
+def _starts_us(line: str, variables: Mapping[str, str]) -> bool:
+    """Whether it is one command of a launcher that exists: `chef-run-launcher exec`, or by a name of chef-run's."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return False
+    words = words[1:] if words[:1] == ["command"] else words
+    path = shutil.which(words[0], path=variables.get("PATH")) if words else None
+    if path is None or not real.is_launcher(path, sys.argv[0]):
+        return False
+    return words[1:2] == ["exec"] or os.path.basename(words[0]) == "chef-run"
+
+
 def _ask(variables: Mapping[str, str]) -> str | None:
     """What the shell says that chef-run is, once it has read its start-up files; None if it cannot be asked."""
     command = [variables["SHELL"], "-i", "-c", f"echo '{MARK}'; type chef-run"]
@@ -53,7 +78,7 @@ def _ask(variables: Mapping[str, str]) -> str | None:
         # In a session of its own: an interactive shell would take the terminal for itself.
         done = subprocess.run(
             command,
-            env={**variables, "HISTFILE": os.devnull},
+            env={**variables, "HISTFILE": os.devnull, "LANGUAGE": "C"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, Union
 
 import typer
 
@@ -13,7 +13,7 @@ from launcher.consent.decision import Decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
 from launcher.home import lock, losses, spool
-from launcher.home.layout import Home
+from launcher.home.layout import LOCK, Home
 from launcher.quiet import in_background
 from launcher.record import installation_id, session
 
@@ -85,6 +85,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
     waiting = spool.oldest_first(home)
     failure = schedule.last_failure(home)
     obstacle = losses.obstacle(home)
+    sending, lock_problem = look_at_lock(home)
     return {
         "folder": home.telemetry.path,
         "disk_full": bool(obstacle and "disk" in obstacle),
@@ -92,25 +93,50 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "installation_id": installation_id.read(home),
         "notice_shown": notice_is_current(home),
         "waiting": len(waiting),
-        "unreadable": sum(_is_unreadable(home, name) for _, name in waiting),
+        "unreadable": sum(_failure_to_read(home, name) is not None for _, name in waiting),
+        "not_permitted": not_permitted(home),
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
         "lost": losses.by_reason(home),
         "rejected": len(spool.rejected(home)),
         "last_rejection": spool.last_rejection(home),
-        "sending": in_background(lock.is_held, home)(LOCK_SECONDS),
+        "sending": sending,
+        "lock_problem": lock_problem,
         "last_failure": failure and {"attempts": failure.attempts, "says": failure.message},
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
 
 
-def _is_unreadable(home: Home, name: str) -> bool:
+def look_at_lock(home: Home) -> tuple[Optional[bool], Optional[str]]:
+    """Whether a sender holds the lock; None, and why, if that cannot be known. Nothing is sent then."""
+    path = os.path.join(home.telemetry.path, LOCK)
+    held = in_background(_held, home)(LOCK_SECONDS)
+    if held is None:
+        return None, f"{path} does not respond, and nothing is sent: is its file server reachable?"
+    if isinstance(held, OSError):
+        return None, f"{path} cannot be opened ({held.strerror}), and nothing is sent: delete it"
+    return held, None
+
+
+def _held(home: Home) -> Union[bool, OSError]:
+    try:
+        return lock.is_held(home)
+    except OSError as error:
+        return error
+
+
+def not_permitted(home: Home) -> int:
+    """How many waiting sessions this user may not read, and so cannot send."""
+    return sum(isinstance(_failure_to_read(home, name), PermissionError) for _, name in spool.oldest_first(home))
+
+
+def _failure_to_read(home: Home, name: str) -> Optional[Exception]:
     try:
         session.read(home.telemetry, name)
-    except (OSError, session.InvalidSession):
-        return True
-    return False
+    except (OSError, session.InvalidSession) as error:
+        return error
+    return None
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -198,8 +224,11 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     waiting = count(report["waiting"], "session")
     if report["oldest"]:
         waiting += f", the oldest from {moment(report['oldest'])}"
-    if report["unreadable"]:
-        waiting += f"; {report['unreadable']} cannot be read, and will be moved to rejected/"
+    if report["not_permitted"]:
+        waiting += f"; {report['not_permitted']} cannot be read, and will not be sent"
+    invalid = report["unreadable"] - report["not_permitted"]
+    if invalid:
+        waiting += f"; {count(invalid, 'invalid session')}, which will be moved to rejected/"
     rows = [("waiting", waiting)]
     if report["obstacle"]:
         rows.append(("obstacle", f"{report['obstacle']}: nothing can be recorded"))
@@ -207,12 +236,13 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("notice", "not shown yet; nothing is sent before it is"))
     failure = report["last_failure"]
     if report["sending"] is None:
-        rows.append(("delivery", "not known: the lock file does not respond"))
+        rows.append(("delivery", f"not known: {report['lock_problem']}"))
     elif report["sending"]:
         rows.append(("delivery", "in progress"))
     elif failure:
         attempts = f" ({count(failure['attempts'], 'attempt')} in a row)" if failure["attempts"] > 1 else ""
         rows.append(("last delivery", f"failed{attempts}: {failure['says']}"))
+    if failure and report["on"] and report["sending"] is False:
         rows.append(("next attempt", f"by the first run after {moment(report['next_attempt'])}"))
     for receipt in reversed(report["receipts"]):
         rows.append(("sent", f"{receipt.get('day')}  {receipt.get('session')}  HTTP {receipt.get('status')}"))
@@ -224,5 +254,5 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["lost"]:
         rows.append(("not recorded", lost_runs(report["lost"])))
     if report["dropped"]:
-        rows.append(("dropped", f"{count(report['dropped'], 'session')}, too old, too large, or too many"))
+        rows.append(("dropped", f"{count(report['dropped'], 'session')}, too old, too large, or over the limit"))
     return rows

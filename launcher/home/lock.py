@@ -54,10 +54,10 @@ def is_current(home: Home, descriptor: int) -> bool:
 
 
 def is_held(home: Home) -> bool:
-    """Whether any process holds the lock. Creates no file."""
+    """Whether any process holds the lock. Creates no file. Raises OSError if there is one that cannot be opened."""
     try:
         descriptor, _ = home.telemetry.open_to_look(LOCK)
-    except OSError:
+    except FileNotFoundError:
         return False
     try:
         return not _lock_without_waiting(descriptor, shared=True)

@@ -37,7 +37,8 @@ def ensure(home: Home) -> bytes:
     home.telemetry.create_once(HOSTS_KEY, os.urandom(LENGTH))
     key = read(home)
     if key is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        # No FileNotFoundError, which would count as removed by somebody, and each run would be lost without a trace.
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
     return key
 
 

@@ -25,7 +25,7 @@ def healthy(home: Home, launcher: Launcher, chef_run: Program) -> Home:
     """A home in which nothing stands in the way."""
     home.has_waiting("web01")
     home.env["SHELL"] = "/bin/bash"
-    (home.path / ".bashrc").write_text("echo hello\nalias chef-run='chef-run-launcher exec'\n")
+    (home.path / ".bashrc").write_text(f"echo hello\nalias chef-run='{launcher.path} exec'\n")
     return home
 
 
@@ -327,3 +327,107 @@ def test_a_start_on_the_path_whose_python_cannot_run_it_is_named(
     code, found = examine(launcher)
     assert (code, found["start"][0]) == (1, "problem")
     assert str(start) in found["start"][1] and says in found["start"][1]
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "unreadable"])
+def test_a_lock_that_cannot_be_opened_is_a_problem(healthy: Home, launcher: Launcher, kind: str) -> None:
+    """Nothing is ever sent then, and status must not say that nothing is in progress."""
+    path = healthy.telemetry / ".lock"
+    if kind == "directory":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("nowhere")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.touch(0)
+    code, found = examine_without_privileges(launcher)
+    assert (code, found["lock"][0]) == (1, "problem")
+    assert found["lock"][1].startswith(f"{path} cannot be opened (")
+    assert found["lock"][1].endswith("), and nothing is sent: delete it")
+
+
+# Root may read everything; without these, no more than what a mode allows its owner.
+WITHOUT_PRIVILEGES = [
+    "setpriv",
+    "--inh-caps=-dac_override,-dac_read_search",
+    "--bounding-set=-dac_override,-dac_read_search",
+]
+
+
+def examine_without_privileges(launcher: Launcher) -> tuple[int, dict[str, tuple[str, str]]]:
+    """The same as `examine`, as somebody who is bound by the modes of files."""
+    command = [str(launcher.path), "doctor", "--json"]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs setpriv (scripts/install-test-tools)")
+        command = [*WITHOUT_PRIVILEGES, *command]
+    done = subprocess.run(command, env=launcher.env, cwd=launcher.cwd, capture_output=True, check=False)
+    assert done.stderr == b""
+    found = json.loads(done.stdout)["findings"]
+    return done.returncode, {each["code"]: (each["state"], each["says"]) for each in found}
+
+
+def test_a_session_that_may_not_be_read_is_a_problem(healthy: Home, launcher: Launcher) -> None:
+    healthy.sessions()[0].chmod(0)
+    code, found = examine_without_privileges(launcher)
+    assert (code, found["unreadable"]) == (
+        1,
+        ("problem", "1 session cannot be read and will not be sent; make them readable, or delete them"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("telemetry", "is not writable: nothing is recorded"),
+        ("telemetry/rejected", "cannot be opened (Permission denied)"),
+    ],
+)
+def test_a_directory_that_may_not_be_opened_is_a_problem(
+    healthy: Home, launcher: Launcher, name: str, says: str
+) -> None:
+    """And the examination goes on."""
+    path = healthy.workstation / name
+    path.mkdir(exist_ok=True)
+    path.chmod(0)
+    code, found = examine_without_privileges(launcher)
+    path.chmod(0o700)
+    assert (code, found["directory"]) == (1, ("problem", f"{path} {says}"))
+    assert "endpoint" in found
+
+
+@pytest.mark.parametrize(
+    "alias", ["/gone/chef-run-launcher exec", "chef-run-launcher dry-run", "echo not-chef-run-launcher; /real/chef-run"]
+)
+def test_an_alias_that_only_names_us_is_a_problem(healthy: Home, launcher: Launcher, alias: str) -> None:
+    healthy.env["PATH"] = f"{launcher.path.parent}:{healthy.env['PATH']}"
+    (healthy.path / ".bashrc").write_text(f"alias chef-run='{alias}'\n")
+    assert examine(launcher)[1]["in_front"][0] == "problem"
+
+
+def test_a_directory_of_our_name_is_not_us(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
+    other = tmp_path / "chef-run-launcher" / "chef-run"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\n")
+    other.chmod(0o755)
+    (healthy.path / ".bashrc").unlink()
+    healthy.env["PATH"] = f"{other.parent}:{healthy.env['PATH']}"
+    assert examine(launcher)[1]["in_front"][0] == "problem"
+
+
+def test_an_alias_that_adds_options_to_us_is_in_front(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
+    healthy.env["PATH"] = f"{tmp_path / 'bin'}:{healthy.env['PATH']}"
+    (healthy.path / ".bashrc").write_text("alias chef-run='chef-run --no-sudo'\n")
+    assert examine(launcher)[1]["in_front"][0] == "ok"
+
+
+def test_a_delivery_that_failed_is_no_problem_where_telemetry_is_off(healthy: Home, launcher: Launcher) -> None:
+    healthy.postpone()
+    assert examine(launcher)[1]["last_delivery"][0] == "problem"
+    healthy.env["DO_NOT_TRACK"] = "1"
+    code, found = examine(launcher)
+    assert (code, found.get("last_delivery")) == (0, None)
+    assert b"next attempt" not in launcher.run("status").stdout

@@ -176,3 +176,12 @@ def test_status_says_which_lines_turn_it_off_and_limit_hosts(home: Home, launche
     text = "".join(launcher.run("status").stdout.decode().split())  # lines are folded anywhere
     assert f"*config[telemetry]enabledisfalse({home.config}:4)" in text
     assert f"notrecorded,onlyhowmanythereare({home.config}:3)" in text
+
+
+def test_a_run_without_a_key_to_be_had_is_counted_as_lost(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    """A key that can be neither read nor replaced."""
+    home.use('[telemetry]\nhosts = "salted"\n')
+    (home.telemetry / ".hosts-key").mkdir()
+    assert launcher.exec("web01", "directory", "/tmp/foo").returncode == 0
+    assert not home.sessions()
+    assert launcher.status()["lost"] == {"file_system": 1}
