@@ -30,7 +30,7 @@ console.width = max(console.width, MIN_WIDTH)
 
 def print_json(value: object) -> None:
     """Print `value` as JSON that a program can read."""
-    print_exactly(json.dumps(value, indent=2))
+    print_exactly(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_exactly(text: str) -> None:

@@ -32,6 +32,9 @@ COMMANDS = {
 }
 
 
+RECEIPT = {"day": "2024-01-01", "session": "x", "endpoint": "y", "status": None, "bytes": 1, "sha256": "z"}
+
+
 def load(uri: str) -> Any:
     """The schema of this $id, urn:chef-run-launcher:NAME:VERSION."""
     name = uri.split(":")[2]
@@ -67,7 +70,7 @@ def failed(home: Home) -> None:
     home.postpone()
     (home.telemetry / "rejected").mkdir()
     os.rename(home.sessions()[0], home.telemetry / "rejected" / home.sessions()[0].name)
-    (home.telemetry / "receipts.jsonl").write_text('{"day": "2024-01-01", "session": "x", "status": 200}\n[]\n')
+    (home.telemetry / "receipts.jsonl").write_text("[]\n" + json.dumps(RECEIPT))
 
 
 def misspelt(home: Home) -> None:
@@ -95,6 +98,21 @@ def test_what_each_command_prints_is_as_its_schema_says(
         return
     assert done.stderr == b""
     check(name, done.stdout)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"day": 3}, {"session": None}, {"bytes": "1e400"}, {"bytes": -1}, {"bytes": True}, {"status": "OK"}, {"more": 1}],
+    ids=str,
+)
+def test_only_what_has_the_shape_of_a_receipt_is_shown(home: Home, launcher: Launcher, odd: dict[str, object]) -> None:
+    used(home)
+    line = json.dumps({**RECEIPT, **odd}).replace('"1e400"', "1e400")
+    kept = f'{line}\n{json.dumps(RECEIPT)}\n{"[" * 9999}\n{{"day": "2024-01-01"}}\n'
+    (home.telemetry / "receipts.jsonl").write_text(kept)
+    output = launcher.run("status", "--json").stdout
+    assert b"Infinity" not in output
+    assert check("status", output)["receipts"] == [RECEIPT]
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
