@@ -36,6 +36,7 @@ def print_json(value: object) -> None:
 def print_exactly(text: str) -> None:
     """Print a text that no width of the terminal may change, for programs or to be compared byte by byte."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:

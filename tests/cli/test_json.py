@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,26 @@ def test_no_key_is_a_sentence_or_a_path(home: Home, launcher: Launcher, chef_run
         key.replace("_", "").isalnum() and key.islower()
         for key in keys(json.loads(launcher.run(*COMMANDS[name]).stdout))
     )
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS.values(), ["show", "--wire"], ["shell-init", "bash"], ["-h"]], ids=" ".join
+)
+def test_a_closed_pipe_is_silent_and_a_full_disk_one_line(
+    home: Home, launcher: Launcher, chef_run: Program, command: tuple[str, ...]
+) -> None:
+    used(home)
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    expected = {writer: 0, full: 1}
+    for output, lines in expected.items():
+        home.has_waiting("web01")
+        done = subprocess.run(
+            [launcher.path, *command], env=home.env, stdout=output, stderr=subprocess.PIPE, check=False
+        )
+        os.close(output)
+        assert (done.returncode, done.stderr.count(b"\n")) == (1, lines), done.stderr
 
 
 ODD = [
