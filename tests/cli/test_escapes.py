@@ -51,7 +51,8 @@ def hostile(home: Home, chef_run: Program, tmp_path: Path) -> Home:
     home.sessions()[0].rename(aside)
     (home.telemetry / ".last-rejection").write_bytes(os.fsencode(HOSTILE))
     (home.telemetry / ".next-attempt").write_bytes(b"1 " + os.fsencode(HOSTILE))
-    receipt = {key: HOSTILE for key in ("day", "session", "endpoint", "sha256")} | {"status": 200, "bytes": 1}
+    texts = dict.fromkeys(("day", "session", "endpoint", "sha256"), HOSTILE)
+    receipt = {**texts, "status": 200, "bytes": 1}
     (home.telemetry / "receipts.jsonl").write_text(json.dumps(receipt, ensure_ascii=True) + "\n")
     (home.telemetry / f"session-{HOSTILE}.json").write_text("{}")
     (home.path / ".bashrc").write_text("alias chef-run='chef-run-launcher exec'\n")
