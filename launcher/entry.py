@@ -46,8 +46,16 @@ def _manage(command: Callable[[], object]) -> NoReturn:
     """Run a management command. What goes wrong in it unforeseen is one line."""
     if sys.stdout is None:  # the caller closed it; for the rest of our life
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    output = sys.stdout  # which typer replaces when it finds a closed pipe
     try:
-        command()
+        try:
+            command()
+        finally:
+            output.flush()
+    except BrokenPipeError:
+        # Who read it, such as `head`, has had enough: that is nothing to complain of.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except OSError as error:
         # Nearly always it is standard output that cannot be written; nor could it be when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -24,7 +24,8 @@ from tests.support.waiting import wait_until
 
 # Every word of it was weighed: a change here is a change of what people are told.
 NOTICE = (
-    "chef-run-launcher: each run of chef-run is recorded (hashed host names, operating systems, SSH or WinRM) and "
+    "chef-run-launcher: each run of chef-run is recorded (an installation ID, this machine's OS, and of "
+    "each target a hash of its name, its OS, and SSH or WinRM) and "
     "reported to {receiver}, in place of chef-run's own telemetry. To see it: chef-run-launcher show. To turn it off: "
     "chef-run-launcher disable, or set CHEF_TELEMETRY_OPT_OUT. More: https://docs.chef.io/workstation/privacy/\n"
 )
@@ -180,10 +181,10 @@ def test_on_a_terminal_the_notice_has_lines_and_in_ci_one(
 @pytest.mark.parametrize(
     ("config", "says", "says_not"),
     [
-        ("hosts = 'salted'", "(salted hashes of host names, ", "(hashed"),
-        ("hosts = 'count'", "(operating systems, SSH or WinRM)", "hash"),
-        ("hosts = 'off'", "(operating system)", "SSH"),
-        ("endpoint = 'ftp://x'", "reported to nobody: the endpoint is refused", "ftp"),
+        ("hosts = 'salted'", "of each target a salted hash of its name, its OS, ", "target a hash"),
+        ("hosts = 'count'", "this machine's OS, and of each target its OS, and SSH or WinRM)", "hash"),
+        ("hosts = 'off'", "(an installation ID and this machine's OS)", "SSH"),
+        ("endpoint = 'ftp://x'", "telemetry, but reported to nobody, as the endpoint is refused.", "ftp"),
         ("endpoint = 'https://collector.example:8443/x'", "reported to collector.example, ", "8443"),
     ],
 )

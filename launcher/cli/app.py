@@ -1,5 +1,6 @@
 """The management commands: `chef-run-launcher COMMAND`."""
 
+import shutil
 from typing import Annotated, Any, Optional
 
 import typer
@@ -7,6 +8,7 @@ import typer.core
 from typer.completion import get_completion_inspect_parameters
 
 from launcher import __version__
+from launcher.cli import MIN_WIDTH
 from launcher.cli.doctor import doctor
 from launcher.cli.dry_run import dry_run
 from launcher.cli.enable_disable import disable, enable
@@ -46,7 +48,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,  # it would write into start-up files; `shell-init` has it
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        # Of its own, it would never fold below 50 columns.
+        "terminal_width": max(MIN_WIDTH, min(shutil.get_terminal_size().columns, 80) - 2),
+    },
 )
 get_completion_inspect_parameters()  # prepares the answers to what the shells' lines ask
 

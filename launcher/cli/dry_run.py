@@ -40,7 +40,7 @@ def dry_run(arguments: list[str], as_json: bool = False) -> None:
         )
         return
 
-    _heading("This run: would it be recorded?")
+    console.print("[bold]This run: would it be recorded?[/]")
     console.print("Yes." if record else "No.")
     console.print(facts(source_rows(sources(situation.decision))))
 

@@ -14,7 +14,7 @@ from launcher.home.layout import RECEIPTS, Home
 
 
 def disable() -> None:
-    """Turn telemetry off in config.toml, and drop what is waiting.
+    """Turn telemetry off, and delete the waiting sessions.
 
     Nothing more is recorded or sent. For a single run, set CHEF_TELEMETRY_OPT_OUT instead.
 
@@ -25,7 +25,7 @@ def disable() -> None:
     """
     home, is_new = _set(enabled=False)
     dropped, left = spool.discard_all(home)
-    console.print(f"Telemetry is now off in {plain(home.config)}.")
+    console.print(f"Turned telemetry off in {plain(home.config)}.")
     if is_new:
         say_what_is_skipped(home)
     if left:
@@ -39,7 +39,7 @@ def disable() -> None:
 def enable() -> None:
     """Turn telemetry on again in config.toml.
 
-    Whatever else turns it off, such as CHEF_TELEMETRY_OPT_OUT or the system policy, still does.
+    Other settings that turn it off, such as CHEF_TELEMETRY_OPT_OUT or the system policy, still apply.
 
     \b
     Example:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from launcher.consent.decision import OPT_OUT
+from launcher.consent.decision import OPT_OUT, Source
 from launcher.consent.situation import Situation
 from launcher.consent.suggestions import suggestions
 
@@ -33,7 +33,7 @@ def notes(situation: Situation, chef_run: str | None) -> Iterator[Note]:
     if reason and reason.code in UNKNOWN_TO_CHEF_RUN and _chef_run_records(situation):
         yield Note(
             "chef_run_telemetry",
-            f"chef-run itself does not know {_setting(reason.code)}, and still writes its own record of each run; "
+            f"chef-run itself {_unheeded(reason)}, and still writes its own record of each run; "
             f"enabled = false under [telemetry] in config.toml, or {OPT_OUT}, turns off both",
         )
     version = _version(chef_run) if chef_run else None
@@ -45,8 +45,11 @@ def notes(situation: Situation, chef_run: str | None) -> Iterator[Note]:
         )
 
 
-def _setting(code: str) -> str:
-    return {"do_not_track": "DO_NOT_TRACK", "system_policy": "the system policy"}.get(code, "enable = false")
+def _unheeded(reason: Source) -> str:
+    if reason.code == "config_toml" and not reason.message.startswith("[telemetry] enable "):
+        return "does not heed this setting"
+    known = {"do_not_track": "DO_NOT_TRACK", "system_policy": "the system policy"}
+    return f"does not know {known.get(reason.code, 'enable = false')}"
 
 
 def _chef_run_records(situation: Situation) -> bool:

@@ -30,12 +30,13 @@ console.width = max(console.width, MIN_WIDTH)
 
 def print_json(value: object) -> None:
     """Print `value` as JSON that a program can read."""
-    print_exactly(json.dumps(value, indent=2))
+    print_exactly(json.dumps(value, indent=2, allow_nan=False))
 
 
 def print_exactly(text: str) -> None:
     """Print a text that no width of the terminal may change, for programs or to be compared byte by byte."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:

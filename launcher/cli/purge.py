@@ -17,12 +17,12 @@ from launcher.record import hosts_key, installation_id
 def purge(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     reset_id: Annotated[
-        bool, typer.Option("--reset-id", help="Replace the installation ID by a new random one as well.")
+        bool, typer.Option("--reset-id", help="Replace the installation ID with a new random one as well.")
     ] = False,
 ) -> None:
-    """Delete all that is kept of earlier runs.
+    """Delete the sessions and receipts of earlier runs.
 
-    That is: the waiting and the rejected sessions, and the receipts of sent ones.
+    This covers waiting and rejected sessions, and the receipts of sent ones.
 
     \b
     Examples:

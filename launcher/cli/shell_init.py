@@ -20,7 +20,7 @@ class Shell(str, Enum):
 def shell_init(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish|powershell", hidden=True)]) -> None:
     """Print what makes a shell run chef-run through the launcher.
 
-    A start-up file of the shell evaluates them:
+    Add the line for your shell to its start-up file:
 
     \b
     ~/.bashrc

@@ -39,7 +39,7 @@ def show(
     wire: Annotated[bool, typer.Option("--wire", help="Print the exact HTTP requests instead.")] = False,
     indent: Annotated[bool, typer.Option("--indent", help="With --wire, print each body indented as well.")] = False,
 ) -> None:
-    """Show the records of earlier runs that wait to be sent.
+    """Show the records of earlier runs waiting to be sent.
 
     A record is called a session. With ID, or the beginning of one, explain that session field by field.
 
@@ -104,10 +104,14 @@ class Requests(NamedTuple):
         ]
 
     def print(self, *, indent: bool = False) -> None:
-        """Print them byte for byte, each with its URL and the hash that its receipts will have."""
+        """Print them byte for byte, each with its URL and the hash that its receipts will have.
+
+        With `indent` they are for people: the lines end as others do, and each body is printed indented as well.
+        """
         for request in self.requests:
             print_exactly(f"To {self.destination.url}{request.path}\n")
-            print_exactly(encode.as_http(request, self.destination.url).decode().replace("\r\n", "\n"))
+            http = encode.as_http(request, self.destination.url).decode()
+            print_exactly(http.replace("\r\n", "\n") if indent else http)
             print_exactly(f"\nSHA-256 of the body: {_sha256(request)}\n")
             if indent:
                 print_exactly(f"The body, indented:\n{json.dumps(json.loads(request.body), indent=2)}\n")

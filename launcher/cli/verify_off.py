@@ -22,9 +22,9 @@ def verify_off(
 ) -> None:
     """Check that a run with telemetry off only runs chef-run.
 
-    A run is watched by Python's audit hooks (PEP 578) until it becomes chef-run, which is not run. It must open no
-    socket, write no file and start no process. What turns telemetry off is what does so here already, or else
-    CHEF_TELEMETRY_OPT_OUT. What Python does not audit, such as creating a FIFO, can be seen with strace.
+    Python's audit hooks (PEP 578) watch a run until it becomes chef-run, which is not run. It must open no socket,
+    write no file and start no process. Uses whatever already turns telemetry off here, or else
+    CHEF_TELEMETRY_OPT_OUT. strace shows what Python does not audit, such as creating a FIFO.
 
     \b
     Example:

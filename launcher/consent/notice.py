@@ -50,20 +50,20 @@ _TARGETS = {
         """, and for each
                 target the SHA-256 hash of its name, its operating system, and
                 whether SSH or WinRM was used""",
-        "hashed host names, operating systems, SSH or WinRM",
+        "an installation ID, this machine's OS, and of each target a hash of its name, its OS, and SSH or WinRM",
     ),
     "salted": (
         """, and for each
                 target a salted hash of its name, its operating system, and
                 whether SSH or WinRM was used""",
-        "salted hashes of host names, operating systems, SSH or WinRM",
+        "an installation ID, this machine's OS, and of each target a salted hash of its name, its OS, and SSH or WinRM",
     ),
     "count": (
         """, and for each
                 target its operating system, and whether SSH or WinRM was used""",
-        "operating systems, SSH or WinRM",
+        "an installation ID, this machine's OS, and of each target its OS, and SSH or WinRM",
     ),
-    "off": ("", "operating system"),
+    "off": ("", "an installation ID and this machine's OS"),
 }
 
 
@@ -72,14 +72,20 @@ def text(profile: Profile, receiver: str | None, hosts: str, *, is_brief: bool) 
 
     `receiver` is the host that the records go to (None if the endpoint is refused), `hosts` one of decision.HOSTS.
     """
-    receiver = receiver or "nobody: the endpoint is refused"
     targets, in_brief = _TARGETS[hosts]
     if is_brief:
+        instead = "in place of chef-run's own telemetry"
+        reported = (
+            f" and reported to {receiver}, {instead}"
+            if receiver
+            else f", {instead}, but reported to nobody, as the endpoint is refused"
+        )
         return (
-            f"chef-run-launcher: each run of chef-run is recorded ({in_brief}) and reported to {receiver}, in place of "
-            "chef-run's own telemetry. To see it: chef-run-launcher show. To turn it off: chef-run-launcher disable, "
+            f"chef-run-launcher: each run of chef-run is recorded ({in_brief}){reported}. "
+            "To see it: chef-run-launcher show. To turn it off: chef-run-launcher disable, "
             f"or set CHEF_TELEMETRY_OPT_OUT. More: {profile.notice_url}\n"
         )
+    receiver = receiver or "nobody: the endpoint is refused"
     # It begins with a newline, as a spinner may have left the cursor anywhere in its line.
     return f"""
 chef-run-launcher records each run of chef-run and reports it. This replaces

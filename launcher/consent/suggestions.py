@@ -27,11 +27,15 @@ POLICY_TABLES: Tables = {"telemetry": {"enabled": bool, "enable": bool, "hosts":
 VALUES = {"hosts": HOSTS, "terminal": ("inherit",)}
 # Sections of chef-run's and of other programs of the Workstation's, which resemble ours or may come to.
 FOREIGN = {"cache", "chef", "connection", "data_collector", "dev", "features", "log", "updates"}
+# How people may name ours, who then say in it that telemetry is off.
+RESEMBLING = {"tele", "analytics", "metrics", "tracking", "usage", "chef_run", "chef_run_launcher"}
 # How people say what is said by `enabled = false`.
 OFF = {
     *("disable", "disabled", "off", "on", "opt_out", "optout", "opt-out", "opted_out", "no_telemetry", "telemetry"),
     *("do_not_track", "donottrack", "chef_telemetry_opt_out", "collect", "send", "track", "tracking"),
+    *("active", "enable_telemetry", "enabled_telemetry", "telemetry_enable", "telemetry_enabled"),
 }
+INSTEAD = "to turn telemetry off, set enabled = false under [telemetry]"
 
 
 def suggestions(config: Config, *, is_policy: bool = False) -> list[str]:
@@ -46,9 +50,11 @@ def suggestions(config: Config, *, is_policy: bool = False) -> list[str]:
         if known is not None:
             found += _in_table(config, name, value, known, tables)
         elif isinstance(value, dict):
-            found += _section(config, name, tables)
+            found += _section(config, name, value, tables)
         elif is_policy and name in tables["telemetry"]:
             found += _value(config, "", name, value, tables["telemetry"])
+        elif is_policy and name in TABLES["telemetry"]:
+            found.append(_not_in_policy(config, "", name))
         else:
             found += _outside(config, name, tables, is_policy)
     return found
@@ -63,16 +69,26 @@ def _in_table(config: Config, table: str, value: Any, known: Mapping[str, type],
             found += _value(config, table, key, value[key], known)
             continue
         home = next((other for other in tables if key in tables[other]), None)
-        if home:
+        if tables is POLICY_TABLES and key in TABLES[table]:
+            found.append(_not_in_policy(config, table, key))
+        elif home:
             found.append(_at(config, table, key, f"{_q(key)} has no effect under [{table}]; it belongs under [{home}]"))
         else:
             found.append(_at(config, table, key, f"{_q(key)} under [{table}] is not known{_meant(key, known)}"))
     return found
 
 
-def _section(config: Config, name: str, tables: Tables) -> list[str]:
+def _not_in_policy(config: Config, table: str, key: str) -> str:
+    return _at(config, table, key, f"{_q(key)} has no effect in the system policy; it belongs in config.toml")
+
+
+def _section(config: Config, name: str, value: Mapping[str, Any], tables: Tables) -> list[str]:
+    unknown = f"{config.path}: the section [{_shown(name)}] is not known"
+    is_meant = name.lower().replace("-", "_") in RESEMBLING
+    if is_meant and any(value.get(key) is False for key in ("enabled", "enable", "telemetry")):
+        return [f"{unknown}; {INSTEAD}"]
     nearest = None if name in FOREIGN else _nearest(name, tables)
-    return [f"{config.path}: the section [{_shown(name)}] is not known; did you mean [{nearest}]?"] if nearest else []
+    return [f"{unknown}; did you mean [{nearest}]?"] if nearest else []
 
 
 def _outside(config: Config, name: str, tables: Tables, is_policy: bool) -> list[str]:
@@ -103,7 +119,7 @@ def _value(config: Config, table: str, key: str, value: Any, known: Mapping[str,
 
 def _meant(key: str, known: Iterable[str]) -> str:
     if _is_off(key):
-        return "; to turn telemetry off, set enabled = false under [telemetry]"
+        return f"; {INSTEAD}"
     nearest = _nearest(key, known)
     return f"; did you mean {_q(nearest)}?" if nearest else ""
 

@@ -184,8 +184,10 @@ def _explained(message: str, text: str) -> str:
     """The library's message without what it quotes of the text, a key or a character: only where it is."""
     place = message.rpartition("(")[2].rstrip(")")
     number = place.removeprefix("at line ").partition(",")[0]
-    line = text.split("\n")[int(number) - 1] if number.isdigit() else ""
+    lines = text.split("\n")[: int(number)] if number.isdigit() else [""]
     hint = ""
-    if "\\" in line.partition('"')[2]:
+    if "\\" in lines[-1] and "\n".join(lines[:-1]).count('"""') % 2:
+        hint = ": in triple double quotes, a backslash starts an escape sequence; use triple single quotes or double it"
+    elif "\\" in lines[-1].partition('"')[2]:
         hint = ": in double quotes, a backslash starts an escape sequence; use single quotes or double it"
     return f"not valid TOML, {place}{hint}"

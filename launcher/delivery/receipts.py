@@ -12,6 +12,12 @@ from launcher.home import files
 from launcher.home.layout import RECEIPTS, Home
 
 MAX_RECEIPTS_SIZE = 256 * 1024  # bytes; beyond that, the older half is removed
+# What a receipt holds, as `add` writes it, with the types of each value.
+SHAPE: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("day", "session", "endpoint", "sha256"), (str,)),
+    "status": (int, type(None)),
+    "bytes": (int,),
+}
 RESERVED_SIZE = 4096  # bytes that must be free on disk before anything is sent: a dozen receipts
 
 
@@ -76,8 +82,14 @@ def read(home: Home) -> list[dict[str, Any]]:
     for line in lines:
         try:
             receipt = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(receipt, dict):
+        if _is_receipt(receipt):
             receipts.append(receipt)
     return receipts
+
+
+def _is_receipt(line: Any) -> bool:
+    if not isinstance(line, dict) or line.keys() != SHAPE.keys():
+        return False
+    return all(type(line[key]) in kinds for key, kinds in SHAPE.items()) and line["bytes"] >= 0

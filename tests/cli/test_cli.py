@@ -65,6 +65,12 @@ def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("command", ["verify-off", "show", "flush"])
+def test_help_is_folded_at_40_columns(launcher: Launcher, command: str) -> None:
+    paragraphs = launcher.shown(command, "-h", dimensions=(24, 40)).partition("Example")[0]
+    assert max(map(len, paragraphs.splitlines())) <= 40
+
+
 def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
     lines = lines_shown(launcher, "show")
@@ -135,7 +141,7 @@ def test_a_dry_run_shows_the_record_and_does_nothing(used: Home, launcher: Launc
         done = launcher.run("dry-run", *arguments)
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode()
-    assert text.startswith("\nThis run: would it be recorded?\nYes.\n")
+    assert text.startswith("This run: would it be recorded?\nYes.\n")
     assert "bob" not in text
     assert "s3cret" not in text
     assert {path: path.stat().st_mtime_ns for path in used.path.rglob("*")} == before

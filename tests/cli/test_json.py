@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ COMMANDS = {
     "explain-hash": ("explain-hash", "--json", "web[1:3]"),
     "verify-off": ("verify-off", "--json"),
 }
+
+
+RECEIPT = {"day": "2024-01-01", "session": "x", "endpoint": "y", "status": None, "bytes": 1, "sha256": "z"}
 
 
 def load(uri: str) -> Any:
@@ -67,7 +71,7 @@ def failed(home: Home) -> None:
     home.postpone()
     (home.telemetry / "rejected").mkdir()
     os.rename(home.sessions()[0], home.telemetry / "rejected" / home.sessions()[0].name)
-    (home.telemetry / "receipts.jsonl").write_text('{"day": "2024-01-01", "session": "x", "status": 200}\n[]\n')
+    (home.telemetry / "receipts.jsonl").write_text("[]\n" + json.dumps(RECEIPT))
 
 
 def misspelt(home: Home) -> None:
@@ -95,6 +99,21 @@ def test_what_each_command_prints_is_as_its_schema_says(
         return
     assert done.stderr == b""
     check(name, done.stdout)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"day": 3}, {"session": None}, {"bytes": "1e400"}, {"bytes": -1}, {"bytes": True}, {"status": "OK"}, {"more": 1}],
+    ids=str,
+)
+def test_only_what_has_the_shape_of_a_receipt_is_shown(home: Home, launcher: Launcher, odd: dict[str, object]) -> None:
+    used(home)
+    line = json.dumps({**RECEIPT, **odd}).replace('"1e400"', "1e400")
+    kept = f'{line}\n{json.dumps(RECEIPT)}\n{"[" * 9999}\n{{"day": "2024-01-01"}}\n'
+    (home.telemetry / "receipts.jsonl").write_text(kept)
+    output = launcher.run("status", "--json").stdout
+    assert b"Infinity" not in output
+    assert check("status", output)["receipts"] == [RECEIPT]
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -134,6 +153,26 @@ def test_no_key_is_a_sentence_or_a_path(home: Home, launcher: Launcher, chef_run
         key.replace("_", "").isalnum() and key.islower()
         for key in keys(json.loads(launcher.run(*COMMANDS[name]).stdout))
     )
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS.values(), ["show", "--wire"], ["shell-init", "bash"], ["-h"]], ids=" ".join
+)
+def test_a_closed_pipe_is_silent_and_a_full_disk_one_line(
+    home: Home, launcher: Launcher, chef_run: Program, command: tuple[str, ...]
+) -> None:
+    used(home)
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    expected = {writer: 0, full: 1}
+    for output, lines in expected.items():
+        home.has_waiting("web01")
+        done = subprocess.run(
+            [launcher.path, *command], env=home.env, stdout=output, stderr=subprocess.PIPE, check=False
+        )
+        os.close(output)
+        assert (done.returncode, done.stderr.count(b"\n")) == (1, lines), done.stderr
 
 
 ODD = [

@@ -33,8 +33,10 @@ def test_a_typing_error_is_noted_and_changes_no_decision(home: Home, launcher: L
 @pytest.mark.parametrize(
     ("config", "variables", "unknown"),
     [
-        ("[telemetry]\nenable = false\n", {}, "enable = false"),
-        ("", {"DO_NOT_TRACK": "1"}, "DO_NOT_TRACK"),
+        ("[telemetry]\nenable = false\n", {}, "know enable = false"),
+        ("", {"DO_NOT_TRACK": "1"}, "know DO_NOT_TRACK"),
+        ("telemetry = false\n", {}, "heed this setting"),
+        ("[[telemetry]]\nenabled = false\n", {}, "heed this setting"),
         ("[telemetry]\nenabled = false\n", {"DO_NOT_TRACK": "1"}, None),
         ("[telemetry]\nenabled = false\n", {}, None),
         ("[telemetry]\nenable = false\n", {"CHEF_TELEMETRY_OPT_OUT": ""}, None),
@@ -49,7 +51,12 @@ def test_what_chef_run_itself_does_not_know_is_noted(
     home.env.update(variables)
     notes = noted(launcher)
     assert set(notes) == ({"chef_run_telemetry"} if unknown else set())
-    assert unknown is None or f"chef-run itself does not know {unknown}, and still writes" in str(notes)
+    assert unknown is None or f"chef-run itself does not {unknown}, and still writes" in str(notes)
+
+
+def test_a_string_in_place_of_false_is_not_said_to_be_enable(home: Home, launcher: Launcher, chef_run: Program) -> None:
+    home.use('[telemetry]\nenabled = "false"\n')
+    assert "chef-run itself does not heed this setting, and still" in noted(launcher)["chef_run_telemetry"]
 
 
 @pytest.mark.parametrize(

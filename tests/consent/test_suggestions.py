@@ -15,7 +15,15 @@ def said(text: str, *, is_policy: bool = False) -> list[str]:
 
 
 OFF = "to turn telemetry off, set enabled = false under [telemetry]"
+ELSEWHERE = "has no effect in the system policy; it belongs in config.toml"
 MISTAKES = {
+    **{
+        f"[{name}]\n{key} = false": f"F: the section [{name}] is not known; {OFF}"
+        for name in ("tele", "analytics", "tracking", "chef-run-launcher", "chef_run", "Chef-Run")
+        for key in ("enabled", "enable", "telemetry")
+    },
+    "[telemetry]\nactive = false": f'F:2: "active" under [telemetry] is not known; {OFF}',
+    "[telemetry]\nenable_telemetry = false": f'F:2: "enable_telemetry" under [telemetry] is not known; {OFF}',
     "[telemetry]\nenabeld = false": 'F:2: "enabeld" under [telemetry] is not known; did you mean "enabled"?',
     "[telemetry]\nEnabled = false": 'F:2: "Enabled" under [telemetry] is not known; did you mean "enabled"?',
     "[telemetry]\ndisable = true": f'F:2: "disable" under [telemetry] is not known; {OFF}',
@@ -54,6 +62,7 @@ def test_a_mistake_is_named_with_what_was_meant(text: str, says: str) -> None:
     "text",
     [
         "",
+        "[analytics]\nenabled = true\n[other]\nenabled = false\n",
         "[telemetry]\nenabled = false\nenable = true\ndev = true\nhosts = 'count'\nformat = 'otlp'\nca_file = 'x'\n",
         "[launcher]\nterminal = 'inherit'\nchef_run = '/x'\n",
         "[dev]\nspinner = false\n[connection]\ndefault_protocol = 'ssh'\n[log]\nlevel = 'info'\n[chef]\nx = 1\n",
@@ -67,7 +76,8 @@ def test_what_has_its_meaning_here_or_elsewhere_is_left_alone(text: str) -> None
 def test_the_system_policy_may_have_its_keys_at_the_top() -> None:
     assert said("enabled = false\nhosts = 'salted'\n", is_policy=True) == []
     assert said("disabled = true", is_policy=True) == [f'F:1: "disabled" outside a table is not known; {OFF}']
-    assert said("ca_file = 'x'", is_policy=True) == ['F:1: "ca_file" outside a table is not known']
+    assert said("ca_file = 'x'", is_policy=True) == [f'F:1: "ca_file" {ELSEWHERE}']
+    assert said("[telemetry]\nformat = 'otlp'", is_policy=True) == [f'F:2: "format" {ELSEWHERE}']
 
 
 values = st.sampled_from(["s3cret", 3, True, ["s3cret"], {"x": "s3cret"}, None, 1.5])

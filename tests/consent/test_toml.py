@@ -142,6 +142,7 @@ def test_a_number_that_python_does_not_read_is_a_broken_file(tmp_path: Path) -> 
         ("[telemetry]\n".encode("utf-16-be"), "saved as UTF-16; save it as UTF-8"),
         (b"x = '\xff'", "byte 5 is not UTF-8"),
         (b'[x]\ny = "C:\\certs"\n', "in double quotes, a backslash starts an escape"),
+        (b'[x]\ny = """\nC:\\certs"""\n', "in triple double quotes, a backslash starts an escape"),
         (b"[x\n", "not valid TOML, at line 1, column 3"),
     ],
 )
