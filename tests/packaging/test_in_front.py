@@ -514,6 +514,26 @@ def test_an_administrators_diversion_keeps_it_out(debian: Machine) -> None:
     debian.is_whole("1", in_front=True)
 
 
+IN_ANOTHER_PLACE = {
+    "link": f"mkdir /srv/workstation && ln -s /srv/workstation {FOLDER}",
+    "mount point": f"mkdir -p {FOLDER} && mount -t tmpfs tmpfs {FOLDER}",
+}
+
+
+@pytest.mark.parametrize("kind", IN_ANOTHER_PLACE)
+def test_workstations_folder_may_be_a_link_or_a_mount_point(debian: Machine, kind: str) -> None:
+    """Which stays when Workstation goes, with nothing in it."""
+    debian.root.run("sh", "-c", IN_ANOTHER_PLACE[kind])
+    debian.install(debian.workstation, debian.launcher)
+    debian.is_whole("1", in_front=True)
+    debian.remove(WORKSTATION)
+    assert debian.root.run("find", f"{FOLDER}/", "-mindepth", "1").stdout == ""
+    debian.install(debian.workstation)
+    debian.is_whole("1", in_front=True)
+    debian.remove(NAME)
+    debian.is_whole("1", in_front=False)
+
+
 def test_a_workstation_that_was_set_up_by_itself_is_whole(debian: Machine) -> None:
     """Before dpkg has told us of it."""
     debian.install(debian.launcher)
