@@ -534,6 +534,25 @@ def test_workstations_folder_may_be_a_link_or_a_mount_point(debian: Machine, kin
     debian.is_whole("1", in_front=False)
 
 
+def make_read_only(machine: Machine) -> None:
+    machine.root.run("sh", "-c", f"mount --bind {FOLDER} {FOLDER} && mount -o remount,ro,bind {FOLDER}")
+
+
+def test_in_front_of_what_cannot_be_changed_it_is_not(machine: Machine) -> None:
+    """Until it can. What is in front already stays there."""
+    machine.install(machine.workstation)
+    make_read_only(machine)
+    machine.install(machine.launcher)
+    assert f"{COMMAND} cannot be changed: chef-run runs without it\n" in machine.root.run(SETUP, "front").stderr
+    machine.is_whole("1", in_front=False)
+    machine.root.run("umount", FOLDER)
+    machine.root.run(SETUP, "front")
+    machine.is_whole("1", in_front=True)
+    make_read_only(machine)
+    assert machine.root.run(SETUP, "prepare", "front").stderr == ""
+    machine.is_whole("1", in_front=True)
+
+
 def test_a_workstation_that_was_set_up_by_itself_is_whole(debian: Machine) -> None:
     """Before dpkg has told us of it."""
     debian.install(debian.launcher)
