@@ -553,6 +553,13 @@ def test_in_front_of_what_cannot_be_changed_it_is_not(machine: Machine) -> None:
     machine.is_whole("1", in_front=True)
 
 
+def test_what_it_cannot_put_back_does_not_keep_it_installed(machine: Machine) -> None:
+    machine.install(machine.workstation, machine.launcher)
+    make_read_only(machine)
+    machine.remove(NAME)
+    assert machine.root.run("sh", "-c", f"ls -d {SETUP} || true").stdout == ""
+
+
 def test_a_workstation_that_was_set_up_by_itself_is_whole(debian: Machine) -> None:
     """Before dpkg has told us of it."""
     debian.install(debian.launcher)
