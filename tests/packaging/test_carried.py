@@ -83,6 +83,22 @@ def test_a_habitat_build_puts_it_in_front(prefix: Path, home: Home) -> None:
     runs_what_it_carries(prefix, home)
 
 
+def test_a_habitat_build_without_a_chef_run_fails(prefix: Path) -> None:
+    """Where nothing but its own words stops it: Habitat's plans need not set -e."""
+    (prefix / "bin" / "chef-run").unlink()
+    (prefix / "embedded" / "bin" / "python3").unlink()
+    (prefix / "embedded" / "bin" / "python3").symlink_to("/bin/true")
+    plan = f"""
+    pkg_prefix='{prefix}'
+    pkg_path_for() {{ echo '{prefix}/embedded'; }}
+    build_line() {{ :; }}
+    source '{PACKAGING}/habitat/chef-run-launcher.sh'
+    put_launcher_in_front
+    """
+    assert subprocess.run(["bash", "-c", plan], capture_output=True, check=False).returncode == 1
+    assert not (prefix / "bin" / "chef-run").is_symlink()
+
+
 def test_what_it_installs_is_compiled_and_for_everybody(tmp_path: Path) -> None:
     """And pure Python: nothing in it is for one machine or version alone."""
     before = os.umask(0o077)
@@ -257,7 +273,7 @@ def test_installed_again_it_replaces_what_was_at_once(tmp_path: Path, home: Home
     command = [python_with_pip(), str(SOURCE / "scripts" / "install"), f"--prefix={prefix}"]
     done = subprocess.run(command, env=no_index, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("nothing was changed")
+    assert done.stderr.splitlines()[-1].endswith("nothing was installed")
     assert run(home, prefix / "bin" / "chef-run-launcher", "--version").startswith("chef-run-launcher ")
     assert (library / "left_over.py").exists()
     assert install(f"--prefix={prefix}").returncode == 0

@@ -514,6 +514,52 @@ def test_an_administrators_diversion_keeps_it_out(debian: Machine) -> None:
     debian.is_whole("1", in_front=True)
 
 
+IN_ANOTHER_PLACE = {
+    "link": f"mkdir /srv/workstation && ln -s /srv/workstation {FOLDER}",
+    "mount point": f"mkdir -p {FOLDER} && mount -t tmpfs tmpfs {FOLDER}",
+}
+
+
+@pytest.mark.parametrize("kind", IN_ANOTHER_PLACE)
+def test_workstations_folder_may_be_a_link_or_a_mount_point(debian: Machine, kind: str) -> None:
+    """Which stays when Workstation goes, with nothing in it."""
+    debian.root.run("sh", "-c", IN_ANOTHER_PLACE[kind])
+    debian.install(debian.workstation, debian.launcher)
+    debian.is_whole("1", in_front=True)
+    debian.remove(WORKSTATION)
+    assert debian.root.run("find", f"{FOLDER}/", "-mindepth", "1").stdout == ""
+    debian.install(debian.workstation)
+    debian.is_whole("1", in_front=True)
+    debian.remove(NAME)
+    debian.is_whole("1", in_front=False)
+
+
+def make_read_only(machine: Machine) -> None:
+    machine.root.run("sh", "-c", f"mount --bind {FOLDER} {FOLDER} && mount -o remount,ro,bind {FOLDER}")
+
+
+def test_in_front_of_what_cannot_be_changed_it_is_not(machine: Machine) -> None:
+    """Until it can. What is in front already stays there."""
+    machine.install(machine.workstation)
+    make_read_only(machine)
+    machine.install(machine.launcher)
+    assert f"{COMMAND} cannot be changed: chef-run runs without it\n" in machine.root.run(SETUP, "front").stderr
+    machine.is_whole("1", in_front=False)
+    machine.root.run("umount", FOLDER)
+    machine.root.run(SETUP, "front")
+    machine.is_whole("1", in_front=True)
+    make_read_only(machine)
+    assert machine.root.run(SETUP, "prepare", "front").stderr == ""
+    machine.is_whole("1", in_front=True)
+
+
+def test_what_it_cannot_put_back_does_not_keep_it_installed(machine: Machine) -> None:
+    machine.install(machine.workstation, machine.launcher)
+    make_read_only(machine)
+    machine.remove(NAME)
+    assert machine.root.run("sh", "-c", f"ls -d {SETUP} || true").stdout == ""
+
+
 def test_a_workstation_that_was_set_up_by_itself_is_whole(debian: Machine) -> None:
     """Before dpkg has told us of it."""
     debian.install(debian.launcher)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import launcher
-from launcher.home.layout import INSTALLATION_ID, RECEIPTS
+from launcher.consent.situation import OPT_OUT_FILE
+from launcher.home.layout import HOSTS_KEY, INSTALLATION_ID, RECEIPTS
 from launcher.home.layout import Home as Layout
 from tests.packaging.conftest import SOURCE, only
 from tests.support.programs import INSTALLED
@@ -83,12 +84,14 @@ def test_it_has_all_that_help_shows(text: str) -> None:
 def test_it_names_every_variable_and_every_file(text: str) -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     variables = set(re.findall(r'"((?:CHEF|DO_NOT|SSL_CERT)_[A-Z_]+)"', sources))
+    variables |= {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"}
     assert {"CHEF_TELEMETRY_OPT_OUT", "CHEF_RUN_LAUNCHER_REAL", "SSL_CERT_FILE"} < variables
     assert {each for each in variables if each not in text} == set()
     layout = Layout("~")
     telemetry = layout.telemetry.path
     installation_id = f"{layout.workstation.path}/{INSTALLATION_ID}"
-    for path in (layout.config, installation_id, f"{telemetry}/{RECEIPTS}", f"{layout.rejected.path}/"):
+    shared = (layout.config, installation_id, f"~/{OPT_OUT_FILE}", f", {OPT_OUT_FILE}")
+    for path in (*shared, f"{telemetry}/{RECEIPTS}", f"{telemetry}/{HOSTS_KEY}", f"{layout.rejected.path}/"):
         assert path in text
     for code in ("0", "1", "2", "126", "127"):
         assert re.search(rf"\b{code}\b", text.partition("EXIT STATUS")[2].partition("ENVIRONMENT")[0])

@@ -14,7 +14,7 @@ put_launcher_in_front() {
     "$python" "$chef_run_launcher_source/scripts/install" --prefix "$pkg_prefix" --python "$python" || return 1
 
     # The launcher looks in embedded/bin for the chef-run that it runs.
-    mkdir -p "$pkg_prefix/embedded/bin"
-    mv "$pkg_prefix/bin/chef-run" "$pkg_prefix/embedded/bin/chef-run"
+    mkdir -p "$pkg_prefix/embedded/bin" || return 1
+    mv "$pkg_prefix/bin/chef-run" "$pkg_prefix/embedded/bin/chef-run" || return 1
     ln -s chef-run-launcher "$pkg_prefix/bin/chef-run"
 }
