@@ -103,7 +103,7 @@ def _print(findings: list[Finding]) -> None:
 
 def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     is_in_front, message = in_front.examine(situation.variables)
-    yield Finding("in_front", OK if is_in_front else PROBLEM, message)
+    yield Finding("in_front", NOTE if is_in_front is None else OK if is_in_front else PROBLEM, message)
     yield from _starts(situation)
     broken = list(_broken_parts(situation))
     yield from broken

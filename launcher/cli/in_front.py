@@ -14,32 +14,42 @@ from launcher import PACKAGE, real
 
 TIMEOUT = 5  # seconds that a shell may take to start and to answer
 MARK = "-- answer --"  # in front of the answer: start-up files may print as well
-# The shells that can be asked, with the start-up file and the line that it needs.
+ASKED = ("bash", "zsh", "fish")
+# The start-up file of a shell, and the line that it needs.
 LINES = {
     "bash": ("~/.bashrc", 'eval "$(chef-run-launcher shell-init bash)"'),
     "zsh": ("~/.zshrc", 'eval "$(chef-run-launcher shell-init zsh)"'),
     "fish": ("~/.config/fish/config.fish", "chef-run-launcher shell-init fish | source"),
+    "pwsh": ("$PROFILE", "chef-run-launcher shell-init powershell | Out-String | Invoke-Expression"),
 }
 # How the alias and the function of shell-init start the launcher.
 OURS = ('"${__chef_run[@]:', "$launcher exec $argv")
 
 
-def examine(variables: Mapping[str, str]) -> tuple[bool, str]:
-    """Whether the launcher is in front, and a sentence that says so, or what is in front and what to do about it."""
+def examine(variables: Mapping[str, str]) -> tuple[bool | None, str]:
+    """Whether the launcher is in front, and a sentence that says so, or what is in front and what to do about it.
+
+    None if that is so only as far as can be told.
+    """
     shell = os.path.basename(variables.get("SHELL", ""))
-    answer = _ask(variables) if shell in LINES else None
+    answer = _ask(variables) if shell in ASKED else None
     if answer is not None and _leads_to_us(answer, variables):
+        at_login = _ask(variables, "-l") if shell == "bash" else None
+        if at_login is not None and not _leads_to_us(at_login, variables) and not _is_a_path_of_ours(at_login):
+            add = "[ -f ~/.bashrc ] && . ~/.bashrc"
+            return None, f"login shells of bash do not read ~/.bashrc here: add {add} to ~/.bash_profile"
         return True, f"{shell} runs chef-run through the launcher"
     found = _on_path(variables)
     first = found[0] if found else None
     whose = "your PATH"
     if answer is not None:
         whose = shell
-        path = re.search(r" is (/\S.*)", answer)
-        first = path[1] if path else None
-        if answer and not path:
+        first = _path_in(answer)
+        if answer and not first and "not found" not in answer:
             return False, f"{shell} has an alias or a function of its own for chef-run: {_line(shell)}"
     if first and real.is_launcher(first, sys.argv[0]):
+        if shell and answer is None:
+            return None, f"{shell} could not be asked: it finds {first}, the launcher, unless an alias comes before it"
         return True, f"{first} is the launcher"
     behind = next((path for path in found if real.is_launcher(path, sys.argv[0])), None)
     if first and behind:
@@ -58,6 +68,17 @@ def _leads_to_us(answer: str, variables: Mapping[str, str]) -> bool:
     return any(mark in text for mark in OURS) or any(_starts_us(line, variables) for line in text.splitlines())
 
 
+def _path_in(answer: str) -> str | None:
+    """The path of a program, if that is what the shell said."""
+    found = re.search(r" is (?:hashed \()?(/[^)\n]*)", answer)
+    return found[1] if found else None
+
+
+def _is_a_path_of_ours(answer: str) -> bool:
+    path = _path_in(answer)
+    return path is not None and real.is_launcher(path, sys.argv[0])
+
+
 def _starts_us(line: str, variables: Mapping[str, str]) -> bool:
     """Whether it is one command of a launcher that exists: `chef-run-launcher exec`, or by a name of chef-run's."""
     try:
@@ -71,9 +92,9 @@ def _starts_us(line: str, variables: Mapping[str, str]) -> bool:
     return words[1:2] == ["exec"] or os.path.basename(words[0]) == "chef-run"
 
 
-def _ask(variables: Mapping[str, str]) -> str | None:
+def _ask(variables: Mapping[str, str], *options: str) -> str | None:
     """What the shell says that chef-run is, once it has read its start-up files; None if it cannot be asked."""
-    command = [variables["SHELL"], "-i", "-c", f"echo '{MARK}'; type chef-run"]
+    command = [variables["SHELL"], *options, "-i", "-c", f"echo '{MARK}'; type chef-run"]
     try:
         # In a session of its own: an interactive shell would take the terminal for itself.
         done = subprocess.run(
@@ -106,5 +127,7 @@ def _remedy(shell: str) -> str:
 
 
 def _line(shell: str) -> str:
+    if shell and shell not in LINES:
+        return "put a symbolic link named chef-run to chef-run-launcher into a directory that comes earlier in the PATH"
     file, line = LINES.get(shell, LINES["bash"])
     return f"add this line to the end of {file}: {line}"

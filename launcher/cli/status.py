@@ -12,6 +12,7 @@ from launcher.cli.output import console, count, facts, moment, plain, print_json
 from launcher.consent.decision import Decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
+from launcher.delivery.encode import FORMATS
 from launcher.home import lock, losses, spool
 from launcher.home.layout import LOCK, Home
 from launcher.quiet import in_background
@@ -154,6 +155,9 @@ def _print(report: dict[str, Any]) -> None:
 
 def _sentence(report: dict[str, Any]) -> str:
     if report["on"]:
+        if report["endpoint"]["format"] not in FORMATS:
+            not_sent = "nothing is sent: the value of \\[telemetry] format is not known"
+            return f"Telemetry is [green]on[/]: runs are recorded, but {not_sent}."
         receiver = report["endpoint"]["url"] or "nobody, as the endpoint is refused"
         return f"Telemetry is [green]on[/]: runs are recorded, and reported to {plain(receiver)}."
     reason = next(source for source in report["sources"] if source["off"])

@@ -32,26 +32,29 @@ class Failure:
 
 
 def is_due(home: Home) -> bool:
-    """Whether an attempt may be made now.
-
-    A time that is further away than any delay can be is ignored: the clock has been set back since.
-    """
+    """Whether an attempt may be made now."""
     try:
         not_before = home.telemetry.status(NEXT_ATTEMPT).st_mtime
     except OSError:
         return True
-    return not 0 < not_before - time.time() <= MAX_DELAY
+    return not_before <= time.time() or not _is_heeded(not_before)
 
 
 def last_failure(home: Home) -> Failure | None:
     """The last attempt; None if it did not fail."""
     try:
         attempts, _, message = home.telemetry.read(NEXT_ATTEMPT, limit=4096).decode().strip().partition(" ")
-        return Failure(int(attempts), message, home.telemetry.status(NEXT_ATTEMPT).st_mtime)
+        not_before = home.telemetry.status(NEXT_ATTEMPT).st_mtime
+        return Failure(int(attempts), message, not_before if _is_heeded(not_before) else time.time())
     except FileNotFoundError:
         return None
     except (OSError, ValueError):
-        return Failure(1, "its result cannot be read", 0)
+        return Failure(1, "its result cannot be read", time.time())
+
+
+def _is_heeded(not_before: float) -> bool:
+    """Whether that is not further away than any delay can be: the clock has been set back since."""
+    return not_before - time.time() <= MAX_DELAY
 
 
 def begin(home: Home) -> None:

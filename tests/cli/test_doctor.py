@@ -25,6 +25,7 @@ def healthy(home: Home, launcher: Launcher, chef_run: Program) -> Home:
     """A home in which nothing stands in the way."""
     home.has_waiting("web01")
     home.env["SHELL"] = "/bin/bash"
+    (home.path / ".bash_profile").write_text(". ~/.bashrc\n")
     (home.path / ".bashrc").write_text(f"echo hello\nalias chef-run='{launcher.path} exec'\n")
     return home
 
@@ -414,6 +415,36 @@ def test_a_directory_of_our_name_is_not_us(healthy: Home, launcher: Launcher, tm
     (healthy.path / ".bashrc").unlink()
     healthy.env["PATH"] = f"{other.parent}:{healthy.env['PATH']}"
     assert examine(launcher)[1]["in_front"][0] == "problem"
+
+
+def test_a_login_shell_that_leads_past_us_is_noted(healthy: Home, launcher: Launcher) -> None:
+    (healthy.path / ".bash_profile").write_text("PS1=x\n")
+    state, says = examine(launcher)[1]["in_front"]
+    assert (state, "add [ -f ~/.bashrc ] && . ~/.bashrc to ~/.bash_profile" in says) == ("note", True)
+    (healthy.path / ".bash_profile").write_text(". ~/.bashrc\n")
+    assert examine(launcher)[1]["in_front"][0] == "ok"
+
+
+@pytest.mark.parametrize("shell", ["/bin/dash", "/bin/nosuch", "/usr/bin/tcsh"])
+def test_a_shell_that_cannot_be_asked_is_noted(healthy: Home, launcher: Launcher, tmp_path: Path, shell: str) -> None:
+    """Its PATH has us first; but an alias may come before that."""
+    front = tmp_path / "front"
+    front.mkdir()
+    (front / "chef-run").symlink_to(launcher.path)
+    path = healthy.env["PATH"]
+    healthy.env.update(SHELL=shell, PATH=f"{front}:{path}")
+    assert examine(launcher)[1]["in_front"][0] == "note"
+    healthy.env["PATH"] = path
+    state, says = examine(launcher)[1]["in_front"]
+    assert (state, "put a symbolic link named chef-run" in says) == ("problem", True)
+
+
+def test_zsh_that_finds_no_chef_run_has_no_alias(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:
+    zsh = shutil.which("zsh")
+    if zsh is None:
+        pytest.skip("needs zsh (scripts/install-test-tools)")
+    healthy.env.update(SHELL=zsh, PATH=str(tmp_path))
+    assert "zsh finds no chef-run" in examine(launcher)[1]["in_front"][1]
 
 
 def test_an_alias_that_adds_options_to_us_is_in_front(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:

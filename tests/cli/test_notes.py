@@ -79,3 +79,9 @@ def test_a_chef_run_that_refuses_our_settings_is_noted(
     notes = noted(launcher)
     assert set(notes) == ({"chef_run_version"} if is_noted else set())
     assert not is_noted or notes["chef_run_version"].startswith(f"chef-run {version} may refuse to start")
+
+
+def test_status_says_that_an_unknown_format_is_not_sent(stocked: Home, launcher: Launcher) -> None:
+    stocked.config.write_text('[telemetry]\nformat = "otpl"\n')
+    text = b" ".join(launcher.run("status").stdout.split())
+    assert b"runs are recorded, but nothing is sent: the value of [telemetry] format is not known." in text

@@ -66,3 +66,11 @@ def test_a_state_that_cannot_be_read_is_one_failure(layout: Layout, content: byt
     assert failure.attempts == 1
     schedule.begin(layout)
     assert schedule.last_failure(layout)
+
+
+def test_a_time_that_no_delay_reaches_is_not_told_as_the_next(stocked: Home) -> None:
+    layout = stocked.layout
+    layout.telemetry.create(NEXT_ATTEMPT, b"1 refused\n", modified=time.time() + 10 * schedule.MAX_DELAY)
+    failure = schedule.last_failure(layout)
+    assert failure is not None and failure.not_before <= time.time()
+    assert schedule.is_due(layout)
