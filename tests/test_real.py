@@ -96,7 +96,7 @@ def test_root_takes_no_chef_run_from_what_others_can_write(
     assert ran(launcher.exec()) == str(named)
     spoil(home)
     assert ran(launcher.exec()) == str(usual)
-    assert b"others than root can change that file" in b" ".join(launcher.run("doctor").stdout.split())
+    assert b"users other than root can change" in b" ".join(launcher.run("doctor").stdout.split())
 
 
 def test_a_config_that_names_chef_run_is_obeyed_when_off_too(

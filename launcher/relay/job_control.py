@@ -53,36 +53,17 @@ class GroupSignals:
         self._settle(number)
         return reached
 
-    def prepare_to_stop(self, number: int) -> bool:
-        """Have what the child has written passed on, before the shell writes something, and our own stop pending.
+    def drain_before_stop(self) -> tuple[bool, bool]:
+        """Have what the child has written so far passed on, before the shell writes something.
 
-        Pending before looking again whether the child is stopped: the kernel lets a later SIGCONT cancel it, and it an
-        earlier SIGCONT. Only once the child has really stopped: it may restore the terminal first, or ignore
-        the signal. Our own copy of a signal that the terminal sent merges with this one: we stop once.
-
-        Returns True if we alone have been continued meanwhile: the child is to learn of it, and nobody stops.
+        Returns whether the relay process answers, and so was not stopped along with its group; and whether we alone
+        have been continued meanwhile, which the child, now that it has stopped, is to learn.
         """
-        continued: list[int] = []
-        # Caught from here on, or our own stop would cancel one that comes right before it, and nobody would know.
-        _signal.signal(_signal.SIGCONT, lambda signal, frame: continued.append(signal))
-        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGCONT})
-        try:
-            self._hear(self._relay.drain)
-            if number != _signal.SIGSTOP:  # which cannot be held
-                _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
-                os.kill(os.getpid(), number)
-        finally:
-            _signal.pthread_sigmask(_signal.SIG_BLOCK, {_signal.SIGCONT})
-            _signal.signal(_signal.SIGCONT, _signal.SIG_DFL)
-        if continued:
-            self._hear(self._relay.ask)
-        reached_group = any(heard == _signal.SIGCONT for heard, _ in self._heard)
+        self._hear(self._relay.drain)
+        is_continued = _signal.SIGCONT in _signal.sigpending()
+        reached_group = any(number == _signal.SIGCONT for number, _ in self._heard)
         self._forget(_signal.SIGCONT)  # as the kernel does: a stop takes back a SIGCONT not taken yet
-        if not continued or reached_group:
-            return False
-        if number in _signal.sigpending():
-            _signal.sigwait({number})
-        return True
+        return not self._relay.is_silent, is_continued and not reached_group
 
     def _hear(self, ask: Callable[[], bytes]) -> None:
         """Forget what no longer counts, and ask what has been heard since the last answer."""
@@ -117,6 +98,23 @@ def _is_taken_back(number: int) -> bool:
     if number == _signal.SIGCONT:
         return bool(_STOPS & pending)
     return number in _STOPS and _signal.SIGCONT in pending
+
+
+def prepare_to_stop_by(number: int, alone: bool) -> None:
+    """Raise the child's stop signal here, still held, before looking again whether the child is stopped.
+
+    The kernel lets a later SIGCONT cancel it, and lets it cancel an earlier SIGCONT. Only once the child has really
+    stopped: it may restore the terminal first, or ignore the signal. Our own copy of a signal that the terminal sent is
+    still pending, or merges with this one: we stop once.
+
+    `alone`: it is not the whole group that has been stopped.
+    """
+    if number != _signal.SIGSTOP:
+        _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
+        os.kill(os.getpid(), number)
+    elif alone and _signal.SIGCONT in _signal.sigpending():
+        # SIGSTOP cannot be held: what it takes back, we do. One to the group has done so, and what is here came later.
+        _signal.sigwait({_signal.SIGCONT})
 
 
 def stop_by(number: int) -> None:

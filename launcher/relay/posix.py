@@ -211,7 +211,7 @@ class Child:
 
     def _follow(self) -> int:
         """Returns the wait status of the child."""
-        from launcher.relay.job_control import stop_by
+        from launcher.relay.job_control import prepare_to_stop_by, stop_by
 
         awaited = holdable_signals() | {_signal.SIGCHLD}
         stopped_by = None
@@ -219,9 +219,12 @@ class Child:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if changed and os.WIFSTOPPED(status):
                 stopped_by = os.WSTOPSIG(status)
-                if quiet.quietly(self._heard().prepare_to_stop, stopped_by):
-                    quiet.quietly(self._pass_on, _signal.SIGCONT, None)
+                alone, goes_on = quiet.quietly(self._heard().drain_before_stop) or (False, False)
+                if goes_on:
+                    self._take_next({_signal.SIGCONT})
                     stopped_by = None
+                else:
+                    quiet.quietly(prepare_to_stop_by, stopped_by, alone)
             elif changed and os.WIFCONTINUED(status):
                 if stopped_by is not None and stopped_by in _signal.sigpending():
                     _signal.sigwait({stopped_by})  # it goes on again: so do we

@@ -372,6 +372,7 @@ class World:
 
     def close(self) -> None:
         """End what is left of it."""
+        self.home.layout.close()
         for pid in self.processes():
             send(pid, signal.SIGKILL)
         for run in self.runs:
