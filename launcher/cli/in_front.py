@@ -20,8 +20,8 @@ LINES = {
     "bash": ("~/.bashrc", 'eval "$(chef-run-launcher shell-init bash)"'),
     "zsh": ("~/.zshrc", 'eval "$(chef-run-launcher shell-init zsh)"'),
     "fish": ("~/.config/fish/config.fish", "chef-run-launcher shell-init fish | source"),
-    "pwsh": ("$PROFILE", "chef-run-launcher shell-init powershell | Out-String | Invoke-Expression"),
 }
+POWERSHELL = ("$PROFILE", "chef-run-launcher shell-init powershell | Out-String | Invoke-Expression")
 # How the alias and the function of shell-init start the launcher.
 OURS = ('"${__chef_run[@]:', "$launcher exec $argv")
 
@@ -127,7 +127,7 @@ def _remedy(shell: str) -> str:
 
 
 def _line(shell: str) -> str:
-    if shell and shell not in LINES:
+    if shell and shell not in (*LINES, "pwsh"):
         return "put a symbolic link named chef-run to chef-run-launcher into a directory that comes earlier in the PATH"
-    file, line = LINES.get(shell, LINES["bash"])
+    file, line = POWERSHELL if shell == "pwsh" else LINES.get(shell, LINES["bash"])
     return f"add this line to the end of {file}: {line}"
