@@ -12,6 +12,7 @@ import errno
 import os
 import stat
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -339,6 +340,20 @@ class Directory:
         finally:
             self.remove(temporary)
         return True
+
+    def wait_until_written(self, name: str) -> None:
+        """Give another process up to 0.2 seconds to write to a file that it has just made, and that is still empty."""
+        for _ in range(20):
+            if not self._is_being_written(name):
+                break
+            time.sleep(0.01)
+
+    def _is_being_written(self, name: str) -> bool:
+        try:
+            status = self.status(name)
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == 0 and abs(time.time() - status.st_mtime) < 2
 
     if sys.platform == "win32":
 

@@ -28,6 +28,7 @@ def read(home: Home) -> bytes | None:
 
 def ensure(home: Home) -> bytes:
     """The key; generated if there is no valid one. Of concurrent processes, one wins. Raises OSError."""
+    home.telemetry.wait_until_written(HOSTS_KEY)
     try:
         found = home.telemetry.version(HOSTS_KEY)
         if read(home) is None:
@@ -35,6 +36,7 @@ def ensure(home: Home) -> bytes:
     except FileNotFoundError:
         pass
     home.telemetry.create_once(HOSTS_KEY, os.urandom(LENGTH))
+    home.telemetry.wait_until_written(HOSTS_KEY)
     key = read(home)
     if key is None:
         # No FileNotFoundError, which would count as removed by somebody, and each run would be lost without a trace.

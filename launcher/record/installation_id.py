@@ -26,10 +26,9 @@ def read(home: Home) -> str | None:
 
 def ensure(home: Home) -> str:
     """The id; generated if there is none. Of concurrent processes, one wins. Raises OSError."""
-    existing = read(home)
-    if existing:
-        return existing
-    home.workstation.create_once(INSTALLATION_ID, uuids.text(uuids.random()).encode())
+    if read(home) is None:
+        home.workstation.create_once(INSTALLATION_ID, uuids.text(uuids.random()).encode())
+    home.workstation.wait_until_written(INSTALLATION_ID)  # chef-run may be at it
     return read(home) or NIL
 
 

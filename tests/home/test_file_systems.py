@@ -7,12 +7,14 @@ import os
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from launcher.home import lock, losses
+from launcher.home import layout, lock, losses
+from launcher.record import hosts_key, installation_id
 from tests.support.homes import Home
 from tests.support.mounts import FAT_HOME, FEW_INODES_HOME, READ_ONLY_HOME, run_with
 from tests.support.preloaded import NO_HARD_LINKS, NO_MODES, OVER_QUOTA, flock_that, preloaded
@@ -74,6 +76,30 @@ def test_of_first_runs_without_hard_links_one_makes_the_id(
     assert shown == 1
     assert ids == {home.installation_id.read_text()}
     assert len(home.sessions()) == 8
+
+
+@pytest.mark.parametrize(
+    ("ensure", "written"),
+    [(installation_id.ensure, "7c900dc6-9fed-4bfb-924b-3d628ee45231"), (hosts_key.ensure, "k" * 32)],
+    ids=["id", "key"],
+)
+def test_what_another_process_is_writing_is_waited_for(
+    home: Home, monkeypatch: pytest.MonkeyPatch, ensure: Callable[[layout.Home], str | bytes], written: str
+) -> None:
+    home.set_up()
+    home.telemetry.mkdir()
+    file = home.installation_id if ensure is installation_id.ensure else home.telemetry / ".hosts-key"
+    file.touch()
+    monkeypatch.setattr(time, "sleep", lambda seconds: file.write_text(written))
+    assert ensure(home.layout) in (written, written.encode())
+
+
+def test_what_nobody_is_writing_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.set_up()
+    home.installation_id.touch()
+    os.utime(home.installation_id, (0, 0))
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it waits"))
+    assert installation_id.ensure(home.layout) == installation_id.NIL
 
 
 @pytest.fixture
