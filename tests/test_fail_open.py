@@ -208,7 +208,7 @@ def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path,
         "wait": "        self._status = self._follow()\n",
         "drain": "        self._drained = True\n",
     }
-    defect(package, "relay/posix.py", first.get(method, "        awaited = holdable_signals() | {_signal.SIGCHLD}\n"))
+    defect(package, "relay/posix.py", first.get(method, "        awaited = signals_to_block() | {_signal.SIGCHLD}\n"))
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
     on_path.write_text("#!/bin/sh\nseq 100000; kill -TERM $$\n")
     done = start(home, package / "__main__.py", "exec", *ARGUMENTS)

@@ -178,18 +178,18 @@ else:
         ignored = {s for s in (_signal.SIGINT, _signal.SIGCHLD) if _signal.getsignal(s) is _signal.SIG_IGN}
         return SignalState(ignored | _ignored_by_the_shell(), {int(number) for number in blocked})
 
-    def hold_signals() -> None:
-        """Block what can be blocked: a signal that comes now waits for the program that it was meant for.
+    def block_signals() -> None:
+        """Have each signal that comes now wait for the program that it was meant for.
 
         Not before there is about to be one: until then, a signal does to us what it would do to a program that starts.
         """
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals() | {_signal.SIGCHLD})
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, signals_to_block() | {_signal.SIGCHLD})
 
-    def holdable_signals() -> set[int]:
-        """Every signal that a run waits for and passes on.
+    def signals_to_block() -> set[int]:
+        """Every signal that a run blocks, waits for and passes on.
 
-        Not SIGTTOU: it must stop the whole group at once, as it would without us. Nor SIGPIPE: if held, one that we get
-        ourselves, for a process of ours that is gone, would wait for the program; so Python drops it.
+        Not SIGTTOU: it must stop the whole group at once, as it would without us. Nor SIGPIPE: if blocked, one that we
+        get ourselves, for a process of ours that is gone, would wait for the program; so Python drops it.
         """
         others = {_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGTTOU, _signal.SIGPIPE, _signal.SIGCHLD}
         return {int(s) for s in _signal.valid_signals()} - others

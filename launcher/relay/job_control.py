@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from launcher.relay.handover import holdable_signals
+from launcher.relay.handover import signals_to_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` itself takes 3.5 ms
 
-_STOPS = {_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}  # SIGSTOP, which cannot be held, is never pending
+_STOPS = {_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}  # SIGSTOP, which cannot be blocked, is never pending
 _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a group
 _UNTIL_TAKEN = 1.0  # seconds: far longer than we need for the next signal
 
@@ -101,7 +101,7 @@ def _is_taken_back(number: int) -> bool:
 
 
 def prepare_to_stop_by(number: int, alone: bool) -> None:
-    """Raise the child's stop signal here, still held, before looking again whether the child is stopped.
+    """Raise the child's stop signal here, still blocked, before looking again whether the child is stopped.
 
     The kernel lets a later SIGCONT cancel it, and lets it cancel an earlier SIGCONT. Only once the child has really
     stopped: it may restore the terminal first, or ignore the signal. Our own copy of a signal that the terminal sent is
@@ -113,7 +113,7 @@ def prepare_to_stop_by(number: int, alone: bool) -> None:
         _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
         os.kill(os.getpid(), number)
     elif alone and _signal.SIGCONT in _signal.sigpending():
-        # SIGSTOP cannot be held: what it takes back, we do. One to the group has done so, and what is here came later.
+        # SIGSTOP cannot be blocked: what it takes back, we do. One to the group has done so; what is here came later.
         _signal.sigwait({_signal.SIGCONT})
 
 
@@ -123,4 +123,4 @@ def stop_by(number: int) -> None:
         os.kill(os.getpid(), number)
     else:
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, signals_to_block())

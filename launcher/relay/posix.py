@@ -3,15 +3,15 @@
 Three processes in the caller's one process group; the program has the caller's session, terminal and input for its own.
 
   who                   does                                holds                            its signals
-  launcher, main thread passes signals on, stops and goes   /dev/null on 0, 1 and 2; pipes   held, but for SIGTTOU;
+  launcher, main thread passes signals on, stops and goes   /dev/null on 0, 1 and 2; pipes   blocked, but SIGTTOU;
                         on as the child does; collects      to the relay process; standard   taken one by one
                         and keeps                           error, if it is to be kept
-  launcher, a thread    flushes, and prepares the record    what it opens itself             held
+  launcher, a thread    flushes, and prepares the record    what it opens itself             blocked
   relay process, main   obeys; hears the group's signals;   /dev/null on 0, 1 and 2; pipes   taken, and told to the
                         follows the terminal's size         to the launcher                  launcher; faults kill it
-  relay process, a      copies, and shows the observer      the end of what the child        held
+  relay process, a      copies, and shows the observer      the end of what the child        blocked
   thread a route        what has gone by                    writes to; the caller's output
-  child, until exec     waits at the gate                   all of the caller's              held; at exec, the caller's
+  child, until exec     waits at the gate                   all of the caller's              blocked; then the caller's
 
 The gate is a pipe from which the child reads one word: the relay process has been made, and the launcher holds nothing
 of the caller's any more. The relay process lets go first thing: an end of file, an EPIPE and a lock are what they would
@@ -25,7 +25,7 @@ import sys
 
 from launcher import quiet
 from launcher.relay.descriptors import Unneeded, close, duplicate, pipe, poller
-from launcher.relay.handover import NOT_EXECUTABLE, exec_in_place, hold_signals, holdable_signals, send
+from launcher.relay.handover import NOT_EXECUTABLE, block_signals, exec_in_place, send, signals_to_block
 from launcher.relay.relay_process import RelayProcess, tell
 from launcher.relay.routes import copy_plainly, open_routes
 
@@ -56,7 +56,7 @@ def start(
     `make_observer` is called in the relay process. With `inherit_terminal`, a terminal is handed down untouched instead
     of being relayed. With `keep_stderr`, Child.stderr is a duplicate of standard error for something to say afterwards.
     """
-    hold_signals()
+    block_signals()
     try:
         stderr = _standard_error() if keep_stderr else None
         return _start(command, make_observer, open_routes(inherit_terminal), stderr)
@@ -158,9 +158,9 @@ class Child:
     def pass_on_what_came_early(self) -> None:
         """Pass on the signals that arrived before the gate opens.
 
-        They are still held in the child, so that one which was sent to the group stays one.
+        They are still blocked in the child, so that one which was sent to the group stays one.
         """
-        while pending := _signal.sigpending() & holdable_signals():
+        while pending := _signal.sigpending() & signals_to_block():
             self._take_next(pending)
 
     def wait(self) -> bool:
@@ -177,13 +177,13 @@ class Child:
     def drain(self) -> bytes:
         """Wait until all that it wrote has gone on; the observer's report, empty if that failed.
 
-        Signals are held until then: whoever has read the output to its end may hang up the terminal at once.
+        Signals are blocked until then: whoever has read the output to its end may hang up the terminal at once.
         """
         self._drained = True
         if not self._relay.has_drained(_DRAIN_MILLISECONDS):
             _take_signals_ourselves()
         report = self._relay.report()
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, holdable_signals())
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, signals_to_block())
         return report
 
     def exit_the_same_way(self) -> NoReturn:
@@ -213,7 +213,7 @@ class Child:
         """Returns the wait status of the child."""
         from launcher.relay.job_control import prepare_to_stop_by, stop_by
 
-        awaited = holdable_signals() | {_signal.SIGCHLD}
+        awaited = signals_to_block() | {_signal.SIGCHLD}
         stopped_by = None
         while True:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
@@ -284,12 +284,12 @@ else:
 
 def _take_signals_ourselves() -> None:
     """The child has ended, and its signals with it; what comes now, while nobody reads its output, is for us."""
-    held = holdable_signals()
-    for number in _signal.sigpending() & held:
+    blocked = signals_to_block()
+    for number in _signal.sigpending() & blocked:
         _signal.sigwait({number})
     if _signal.getsignal(_signal.SIGINT) is not _signal.SIG_IGN:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, held)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, blocked)
 
 
 def _die_by(number: int) -> None:

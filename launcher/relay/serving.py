@@ -12,7 +12,7 @@ import os
 from launcher.quiet import quietly
 from launcher.relay.descriptors import poller
 from launcher.relay.follower import Follower, follow_in_turn
-from launcher.relay.handover import forget_arguments, holdable_signals, send
+from launcher.relay.handover import forget_arguments, send, signals_to_block
 from launcher.relay.relay_process import ANSWERED, ASK, CHILD_ENDED, DRAIN, LEAVES, STAYS, STOPS, tell
 from launcher.relay.watcher import Watcher
 
@@ -37,7 +37,7 @@ _STOPPED_MILLISECONDS = 100
 
 
 def serve(routes: list[Route], make_observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
-    """Live. It starts with all signals held, and holds nothing of the caller's. The program may have begun."""
+    """Live. It starts with all signals blocked, and holds nothing of the caller's. The program may have begun."""
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
     except OSError:
@@ -118,7 +118,7 @@ def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:
 
     os.set_blocking(answers, False)
     _signal.set_wakeup_fd(answers, warn_on_full_buffer=False)
-    heard = holdable_signals() - _UNHEARD
+    heard = signals_to_block() - _UNHEARD
     for number in heard:
         _signal.signal(number, note)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, heard)
