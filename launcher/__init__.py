@@ -5,6 +5,8 @@ import sys
 
 __version__ = "0.1.0"
 
+NAME = "chef-run-launcher"  # of the program, as it speaks of itself
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__))  # the directory in which all of this lies
 
 # A run writes nothing but its record: no bytecode either. Installations compile theirs.

@@ -1,4 +1,4 @@
-"""What the caller gave us, byte for byte: arguments, environment, signals. And becoming the real program with it.
+"""What the caller gave us, byte for byte: arguments, environment, signals. And becoming the program with it.
 
 Imported on every wrapped run before the child exists, so it imports next to nothing.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+
+from launcher import NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ class Environment:
 def caller_environment() -> Environment:
     """The environment this process was started with.
 
-    Not os.environ: PEP 538 puts LC_CTYPE into it where the locale is C, and Ruby would then choose
-    another encoding. An entry without `=` cannot be passed on by os.execve and is left out.
+    Not os.environ: PEP 538 puts LC_CTYPE into it where the locale is C, which has a program choose another encoding.
+    An entry without `=` cannot be passed on by os.execve, and is left out.
     """
     names, values = [], []
     for entry in _environment_entries():
@@ -118,7 +120,7 @@ def forget_arguments() -> None:
     memory = os.open("/proc/self/mem", os.O_WRONLY)
     try:
         os.lseek(memory, start, os.SEEK_SET)
-        os.write(memory, b"chef-run-launcher"[: end - start - 1].ljust(end - start, b"\0"))
+        os.write(memory, NAME.encode()[: end - start - 1].ljust(end - start, b"\0"))
     finally:
         os.close(memory)
 
@@ -167,7 +169,7 @@ def send(process: int, number: int) -> None:
 if sys.platform == "win32":
 
     def caller_signals() -> SignalState:
-        """There are none to know of: chef-run is told of Ctrl-C by the console itself."""
+        """There are none to know of: the program is told of Ctrl-C by the console itself."""
         return SignalState(set(), set())
 
 else:
@@ -248,7 +250,7 @@ def cannot_run(command: Command, error: OSError) -> int:
     # A path may hold what a terminal would obey.
     program = "".join(each if each.isprintable() else "?" for each in os.fsdecode(command.program)).encode()
     try:
-        os.write(2, b"chef-run-launcher: cannot run %s: %s\n" % (program, reason))
+        os.write(2, b"%s: cannot run %s: %s\n" % (NAME.encode(), program, reason))
     except OSError:
         pass  # the caller closed it
     return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE

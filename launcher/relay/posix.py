@@ -4,9 +4,9 @@ Three processes in the caller's one process group; the program has the caller's 
 
   who                   does                                holds                            its signals
   launcher, main thread passes signals on, stops and goes   /dev/null on 0, 1 and 2; pipes   blocked, but SIGTTOU;
-                        on as the child does; collects      to the relay process; standard   taken one by one
-                        and keeps                           error, if it is to be kept
-  launcher, a thread    flushes, and prepares the record    what it opens itself             blocked
+                        on as the child does; then does     to the relay process; standard   taken one by one
+                        what is left to do after the end    error, if it is to be kept
+  launcher, a thread    what there is to do meanwhile       what it opens itself             blocked
   relay process, main   obeys; hears the group's signals;   /dev/null on 0, 1 and 2; pipes   taken, and told to the
                         follows the terminal's size         to the launcher                  launcher; faults kill it
   relay process, a      copies, and shows the observer      the end of what the child        blocked
@@ -99,7 +99,7 @@ def _start(command: Command, make_observer: Callable[[], Observer], routes: list
 
 
 def _serve(routes: list[Route], make_observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
-    """In the relay process: its life. Imported here, while chef-run starts."""
+    """In the relay process: its life. Imported here, while the program starts."""
     try:
         from launcher.relay.serving import serve
     except Exception as error:  # an upgrade is under way; the program has begun, and writes
@@ -243,7 +243,7 @@ class Child:
                 stopped_by = None
 
     def _heard(self) -> GroupSignals:
-        """What the whole group has had. Not imported before chef-run runs: the budget of scripts/bench needs it."""
+        """What the whole group has had. Not imported before the program runs: the budget of scripts/bench needs it."""
         if self._group_signals is None:
             from launcher.relay.job_control import GroupSignals
 

@@ -65,7 +65,7 @@ def _obey(followers: list[Follower], watcher: Watcher, child: int, orders: int, 
     """Do as the launcher orders, until the child has ended, or the launcher; then report."""
     on_a_terminal = any(follower.is_to_a_terminal for follower in followers)
     if on_a_terminal and not poller(orders).poll(_QUIET_MILLISECONDS):
-        watcher.prepare()  # off a terminal chef-run says nothing unless it fails, and there is nothing to look at
+        watcher.prepare()  # off a terminal, there may never be anything to look at
     while (order := os.read(orders, 1)) not in (b"", CHILD_ENDED):
         if order == STOPS:
             _wake_the_launcher(orders, child)

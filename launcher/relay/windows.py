@@ -1,4 +1,4 @@
-"""Running the real program on Windows: the console is its own, and only its end is seen.
+"""Running a program on Windows: the console is its own, and only its end is seen.
 
 The parameters and methods mean what they mean in posix.py; those about output have nothing to act on here.
 """
