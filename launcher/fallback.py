@@ -145,11 +145,11 @@ def _named_by_config():
 
 
 def _string(value):
-    # type: (str) -> str
-    """A string of TOML without escapes, perhaps followed by a comment; empty if it is anything else."""
+    # type: (str) -> str | None
+    """A string of TOML without escapes, perhaps followed by a comment; None if it is anything else."""
     quote = value[:1]
     text, closed, rest = value[1:].partition(quote) if quote in ("'", '"') else ("", "", "")
-    return text if closed and rest.strip()[:1] in ("", "#") and (quote == "'" or "\\" not in text) else ""
+    return text if closed and rest.strip()[:1] in ("", "#") and (quote == "'" or "\\" not in text) else None
 
 
 def may_be_anothers(path):

@@ -73,10 +73,10 @@ def _session(situation: Situation) -> Session:
     id = known or "(created at the end of the first run)"
     level = situation.decision.hosts.level
     key = hosts_key.read(situation.home) if situation.home else None
-    record = session.build(id, host_os.operating_system(), found, unknown, level, key or b"")
+    record = session.build(id, host_os.operating_system(), found, unknown, level, key)
     if level == "salted" and key is None:
-        for target in record["targets"]:
-            target["hostname_sha256"] = "(uses a key that is created at the end of the run)"
+        later = {"hostname_sha256": "(uses a key that is created at the end of the run)"}
+        record["targets"] = [{**later, **target} for target in record["targets"]]
     return record
 
 

@@ -60,4 +60,4 @@ def _hashes(targets: list[command_line.Target], hosts: str, home: Optional[Home]
     key = hosts_key.read(home) if home else None
     if hosts in ("count", "off") or (hosts == "salted" and key is None):
         return []
-    return [session.hash_of(target, hosts, key or b"") for target in targets]
+    return [session.hash_of(target, key if hosts == "salted" else None) for target in targets]

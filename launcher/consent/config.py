@@ -34,7 +34,7 @@ class Config:
         tables: toml.Table | None = None,
         problem: str | None = None,
         exists: bool = True,
-        source: str = "",
+        source: str | None = None,
     ) -> None:
         self.path = path
         self.source = source
@@ -42,9 +42,9 @@ class Config:
         self.problem = problem
         self.exists = exists
 
-    def get(self, table: str, key: str) -> Any:
-        """The value of `key` in [table], or None."""
-        section = self.tables.get(table)
+    def get(self, table: str | None, key: str) -> Any:
+        """The value of `key` in [table], or at the top without a table; None if it is not set."""
+        section = self.tables if table is None else self.tables.get(table)
         return section.get(key) if isinstance(section, dict) else None
 
     def text(self, table: str, key: str) -> str | None:
@@ -52,9 +52,9 @@ class Config:
         value = self.get(table, key)
         return value if isinstance(value, str) and value else None
 
-    def where(self, table: str, key: str) -> str:
-        """Where `key` in [table] is set: the path, and the line if it can be found."""
-        line = toml.line_of(self.source, table, key)
+    def where(self, table: str | None, key: str) -> str:
+        """Where `key` in [table], or at the top, is set: the path, and the line if it can be found."""
+        line = toml.line_of(self.source, table, key) if self.source else None
         return f"{self.path}:{line}" if line else self.path
 
 

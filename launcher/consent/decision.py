@@ -94,7 +94,7 @@ def decide(
     configs = ([config] if config else []) + list(named_configs)
     return Decision(
         this_run + for_good + others,
-        _tightest([(policy, ""), *((each, "telemetry") for each in [policy, *configs])]),
+        _tightest([(policy, None), *((each, "telemetry") for each in [policy, *configs])]),
         # With an opt-out for this run nothing is touched, even if telemetry is disabled for good as well.
         drops_stored=not any(source.off for source in this_run)
         and (_says_false(policy, at_the_top=True) or (config is not None and _says_false(config, at_the_top=False))),
@@ -164,8 +164,8 @@ def _disabled(code: str, name: str, config: Config, at_the_top: bool) -> Source 
     """What disables telemetry in a file, None if nothing does. Any value but `true` counts as off."""
     telemetry = config.tables.get("telemetry", {})
     if not isinstance(telemetry, dict):
-        return Source(code, name, True, "telemetry is not a table", config.where("", "telemetry"))
-    for section, table in (("telemetry", telemetry), ("", config.tables)):
+        return Source(code, name, True, "telemetry is not a table", config.where(None, "telemetry"))
+    for section, table in (("telemetry", telemetry), (None, config.tables)):
         for key in ("enabled", "enable") if section or at_the_top else ():
             if key in table and table[key] is not True:
                 message = (
@@ -187,11 +187,11 @@ def _endpoint(has_endpoint: bool) -> Source:
     return Source("no_endpoint", "endpoint", not has_endpoint, message, where="distribution profile")
 
 
-def _tightest(places: Sequence[tuple[Config, str]]) -> Hosts:
-    """The tightest level that any of these files asks for; with each, the table in which it does ("" for the top)."""
+def _tightest(places: Sequence[tuple[Config, str | None]]) -> Hosts:
+    """The tightest level that any of these files asks for; with each, the table in which it does (None: at the top)."""
     level, where = 0, None
     for config, section in places:
-        asked = config.get(section, "hosts") if section else config.tables.get("hosts")
+        asked = config.get(section, "hosts")
         if asked is not None:
             # An unknown level may be meant to be the tightest.
             tightness = HOSTS.index(asked) if asked in HOSTS else len(HOSTS) - 1

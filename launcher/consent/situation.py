@@ -59,7 +59,7 @@ class Situation:
         """Where our files lie. Where nothing may be kept, there may still be a config.toml that is to be obeyed."""
         from launcher.home.layout import Home
 
-        return Home(self._path) if os.path.isabs(self._path) else None
+        return Home(self._path) if self._path and os.path.isabs(self._path) else None
 
     @once
     def home_problem(self) -> str | None:
@@ -166,7 +166,7 @@ def _opt_out_at_or_above(directory: str) -> str | None:
     return os.path.join(directory, OPT_OUT_FILE)
 
 
-def _home_directory(variables: Mapping[str, str]) -> str:
+def _home_directory(variables: Mapping[str, str]) -> str | None:
     if sys.platform == "win32":
-        return variables.get("HOME") or variables.get("USERPROFILE", "")
-    return variables.get("HOME", "")
+        return variables.get("HOME") or variables.get("USERPROFILE")
+    return variables.get("HOME")

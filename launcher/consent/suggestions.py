@@ -52,9 +52,9 @@ def suggestions(config: Config, *, is_policy: bool = False) -> list[str]:
         elif isinstance(value, dict):
             found += _section(config, name, value, tables)
         elif is_policy and name in tables["telemetry"]:
-            found += _value(config, "", name, value, tables["telemetry"])
+            found += _value(config, None, name, value, tables["telemetry"])
         elif is_policy and name in TABLES["telemetry"]:
-            found.append(_not_in_policy(config, "", name))
+            found.append(_not_in_policy(config, None, name))
         else:
             found += _outside(config, name, tables, is_policy)
     return found
@@ -78,7 +78,7 @@ def _in_table(config: Config, table: str, value: Any, known: Mapping[str, type],
     return found
 
 
-def _not_in_policy(config: Config, table: str, key: str) -> str:
+def _not_in_policy(config: Config, table: str | None, key: str) -> str:
     return _at(config, table, key, f"{_q(key)} has no effect in the system policy; it belongs in config.toml")
 
 
@@ -96,13 +96,13 @@ def _outside(config: Config, name: str, tables: Tables, is_policy: bool) -> list
     keys = [key for table in tables.values() for key in table]
     home = next((table for table in tables if name in tables[table]), None)
     if home:
-        return [_at(config, "", name, f"{_q(name)} has no effect outside a table; it belongs under [{home}]")]
+        return [_at(config, None, name, f"{_q(name)} has no effect outside a table; it belongs under [{home}]")]
     if is_policy or _is_off(name) or _nearest(name, keys):
-        return [_at(config, "", name, f"{_q(name)} outside a table is not known{_meant(name, keys)}")]
+        return [_at(config, None, name, f"{_q(name)} outside a table is not known{_meant(name, keys)}")]
     return []
 
 
-def _value(config: Config, table: str, key: str, value: Any, known: Mapping[str, type]) -> list[str]:
+def _value(config: Config, table: str | None, key: str, value: Any, known: Mapping[str, type]) -> list[str]:
     where = f"[{table}] {key}" if table else key
     if key in VALUES and value not in VALUES[key]:
         meant = _nearest(value, VALUES[key]) if isinstance(value, str) else None
@@ -133,7 +133,7 @@ def _nearest(word: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def _at(config: Config, table: str, key: str, text: str) -> str:
+def _at(config: Config, table: str | None, key: str, text: str) -> str:
     return f"{config.where(table, key)}: {text}"
 
 

@@ -32,18 +32,21 @@ def parse(data: bytes) -> Table:
     return document if document is not None else _with_the_library(text)
 
 
-def line_of(text: str, table: str, key: str) -> int | None:
-    """The number of the line that sets `key` in [table] (from 1); None if it is not found. A hint for people only."""
+def line_of(text: str, table: str | None, key: str) -> int | None:
+    """The number of the line (from 1) that sets `key` in [table], or at the top; None if it is not found.
+
+    A hint for people only.
+    """
     if '"""' in text or "'''" in text:
         return None
-    current = ""
+    current = None
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if line.startswith("["):
             current = line[1:].partition("]")[0].strip(" \t\"'")
             continue
         name = line.partition("=")[0].translate({ord(mark): None for mark in " \t\"'"})
-        dotted = name if current == "" else f"{current}.{name}"
+        dotted = name if current is None else f"{current}.{name}"
         if dotted == (f"{table}.{key}" if table else key):
             return number
         if dotted == table and key in line:

@@ -39,7 +39,7 @@ class Delivery(NamedTuple):
 class Stopped(Exception):
     """No more can be sent now, for the reason in `message`; the server may have asked to wait `retry_after` seconds."""
 
-    def __init__(self, message: str, retry_after: float = 0) -> None:
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after

@@ -66,7 +66,8 @@ def _preferred_url(
     variables: Mapping[str, str], config: Config | None, policy: Config, profile: Profile, default: str
 ) -> tuple[str, str]:
     """The URL that takes precedence, and what names it."""
-    for section, value in (("telemetry", policy.get("telemetry", "endpoint")), ("", policy.tables.get("endpoint"))):
+    for section in ("telemetry", None):
+        value = policy.get(section, "endpoint")
         if value is not None:
             # A value that is no string is no URL, and is refused.
             return value if isinstance(value, str) else "", f"endpoint in {policy.where(section, 'endpoint')}"

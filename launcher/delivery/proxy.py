@@ -28,7 +28,7 @@ def choose(url: str) -> Proxy | None:
     settings = getproxies()
     name = parts.scheme if settings.get(parts.scheme) else "all"
     proxy = settings.get(name)
-    if not proxy or _is_exempt(*place(parts.netloc, parts.scheme), settings.get("no", "")):
+    if not proxy or _is_exempt(*place(parts.netloc, parts.scheme), settings.get("no")):
         return None
     try:
         proxy_parts = urlsplit(proxy if "://" in proxy else "http://" + proxy)
@@ -46,7 +46,7 @@ def choose(url: str) -> Proxy | None:
     return Proxy(f"{proxy_parts.scheme}://{host}:{port}", user or None)
 
 
-def _is_exempt(host: str, port: int, exempt: str) -> bool:
+def _is_exempt(host: str, port: int, exempt: str | None) -> bool:
     """Whether the proxy is not for this host: by NO_PROXY, of which `exempt` is the value, or the system's settings.
 
     The standard library knows names, with or without a port, and `*`; addresses and networks are added here, as curl

@@ -63,14 +63,14 @@ def begin(home: Home) -> None:
     It counts as failed until it has ended, so that an attempt that is killed is followed by a delay.
     """
     last = last_failure(home)
-    _postpone(home, last.attempts + 1 if last else 1, "interrupted", 0)
+    _postpone(home, last.attempts + 1 if last else 1, "interrupted", None)
 
 
-def fail(home: Home, message: str, *, retry_after: float = 0, progress: bool = False) -> None:
+def fail(home: Home, message: str, *, retry_after: float | None = None, progress: bool = False) -> None:
     """End an attempt that has left sessions waiting. Raises OSError.
 
-    The next one is made after a random delay, and not before `retry_after` seconds. `progress` tells that something was
-    sent: the delay is that of a first failure then.
+    The next one is made after a random delay, and not before `retry_after` seconds if given. `progress` tells that
+    something was sent: the delay is that of a first failure then.
     """
     last = last_failure(home)
     _postpone(home, 1 if progress or not last else last.attempts, message, retry_after)
@@ -81,15 +81,15 @@ def clear(home: Home) -> None:
     home.telemetry.remove(NEXT_ATTEMPT)
 
 
-def _postpone(home: Home, attempts: int, message: str, retry_after: float) -> None:
+def _postpone(home: Home, attempts: int, message: str, retry_after: float | None) -> None:
     delay = delay_after(attempts, _random(), retry_after)
     home.telemetry.replace(NEXT_ATTEMPT, f"{attempts} {message}\n".encode(), modified=time.time() + delay)
 
 
-def delay_after(attempts: int, random: float, retry_after: float = 0) -> float:
-    """Seconds until the next attempt; `random` is between 0 and 1."""
+def delay_after(attempts: int, random: float, retry_after: float | None = None) -> float:
+    """Seconds until the next attempt, at least `retry_after` if given; `random` is between 0 and 1."""
     bound = min(MAX_DELAY, FIRST_DELAY * 2.0 ** min(attempts - 1, 20))
-    return min(MAX_DELAY, max(retry_after, random * bound))
+    return min(MAX_DELAY, max(retry_after or 0, random * bound))
 
 
 def _random() -> float:

@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
     result: Result
     message: str
     status: int | None = None  # None if there was no answer
-    retry_after: float = 0  # seconds, as the server asked
+    retry_after: float | None = None  # seconds, if the server asked for a delay
 
 
 class Connection:
@@ -203,14 +203,14 @@ def _refused_records(body: bytes) -> int:
         return 0
 
 
-def _seconds(retry_after: str) -> float:
-    """A Retry-After header in seconds from now; 0 if there is none, or it is invalid."""
+def _seconds(retry_after: str) -> float | None:
+    """A Retry-After header in seconds from now; None if there is none, or it is invalid."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after[:9])
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError, IndexError):  # the last from Python 3.9
-        return 0
+        return None
 
 
 def explain(error: Exception) -> str:

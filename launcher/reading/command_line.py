@@ -14,29 +14,29 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from launcher.consent.config_option import LOADING, abbreviates, folded, loaded_config
 from launcher.reading import hostname_hash
 
 VALUE, FLAG, NEGATABLE = "takes a value", "takes none", "takes none, and has a --no- form"
 
-# chef-run's options: long name, letter ("" where it has none), and what it takes.
+# chef-run's options: long name, letter (None where it has none), and what it takes.
 OPTIONS = (
     ("config", "c", VALUE),
     ("identity-file", "i", VALUE),
     ("protocol", "p", VALUE),
-    ("user", "", VALUE),
-    ("password", "", VALUE),
-    ("cookbook-repo-paths", "", VALUE),
-    ("sudo-command", "", VALUE),
-    ("sudo-options", "", VALUE),
-    ("sudo-password", "", VALUE),
-    ("chef-license", "", VALUE),
-    ("sudo", "", NEGATABLE),
-    ("ssl", "", NEGATABLE),
-    ("ssl-verify", "", NEGATABLE),
-    ("install", "", NEGATABLE),
+    ("user", None, VALUE),
+    ("password", None, VALUE),
+    ("cookbook-repo-paths", None, VALUE),
+    ("sudo-command", None, VALUE),
+    ("sudo-options", None, VALUE),
+    ("sudo-password", None, VALUE),
+    ("chef-license", None, VALUE),
+    ("sudo", None, NEGATABLE),
+    ("ssl", None, NEGATABLE),
+    ("ssl-verify", None, NEGATABLE),
+    ("install", None, NEGATABLE),
     ("version", "v", FLAG),
     ("help", "h", FLAG),
 )
@@ -44,7 +44,7 @@ LETTERS = {letter: name for name, letter, _ in OPTIONS if letter}
 NAMES = {name: takes for name, _, takes in OPTIONS}
 NAMES.update(("no-" + name, FLAG) for name, _, takes in OPTIONS if takes is NEGATABLE)
 # An option without a value: the same tuple each time, as one word may hold 128 Ki of them.
-BARE = {name: (name, "") for name in NAMES}
+BARE = {name: (name, None) for name in NAMES}
 
 TRANSPORTS = ("ssh", "winrm")
 
@@ -96,12 +96,12 @@ def targets(
     try:
         _check_loading(arguments, isfile, access)
         options, positional = parse(arguments, posixly_correct)
-        _check_files(options, access)
-        chosen = dict(options)
-        if not arguments or "help" in chosen or "version" in chosen:
+        given = [(name, value) for name, value in options if value is not None]
+        _check_files(given, access)
+        if not arguments or any(name in ("help", "version") for name, _ in options):
             return []
         _check_positional(positional, access)
-        protocol = chosen.get("protocol", default_protocol)
+        protocol = dict(given).get("protocol", default_protocol)
         hosts = (_host(_url(name, protocol)) for name in _names(_checked(positional[0])))
         return list(islice((_target(*host) for host in hosts if host is not None), MAX_TARGETS))
     except (Refused, ValueError):  # os.access raises ValueError for a path with a NUL, as Ruby does
@@ -110,13 +110,15 @@ def targets(
 
 # Step one: Ruby's OptionParser.
 
+Option = tuple[str, Optional[str]]  # its long name, and its value if it takes one
 
-def parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[tuple[str, str]], list[str]]:
-    """The options in order, each with its value ("" where it takes none), and the positional words.
+
+def parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[Option], list[str]]:
+    """The options in order, and the positional words.
 
     Raises Refused where OptionParser raises an error.
     """
-    options: list[tuple[str, str]] = []
+    options: list[Option] = []
     positional: list[str] = []
     words = iter(arguments)
     for word in words:
@@ -134,7 +136,7 @@ def parse(arguments: Sequence[str], posixly_correct: bool) -> tuple[list[tuple[s
     return options, positional
 
 
-def _long(word: str, words: Iterator[str]) -> tuple[str, str]:
+def _long(word: str, words: Iterator[str]) -> Option:
     """`--name`, `--name value` or `--name=value`."""
     given, equals, glued = folded(word[2:])
     name = _completed(given)
@@ -145,7 +147,7 @@ def _long(word: str, words: Iterator[str]) -> tuple[str, str]:
     return BARE[name]
 
 
-def _bundle(word: str, words: Iterator[str]) -> Iterator[tuple[str, str]]:
+def _bundle(word: str, words: Iterator[str]) -> Iterator[Option]:
     """`-vp winrm`, `-vpwinrm`: letters, of which the first that takes a value takes all that is left."""
     for here, letter in enumerate(word):
         if letter == "-":

@@ -145,13 +145,11 @@ class Observer:
             end = mark.end()
             if needed in before and len(self._found) <= MAX_FINDINGS:
                 sentence = _unsupported if mark[0] == UNSUPPORTED else _without_package
-                self._remember(*sentence(_plain(before)))
+                host, name = sentence(_plain(before))
+                if name is not None:
+                    digest = bytes(DIGEST_SIZE) if host is None else bytes.fromhex(_hash(host))
+                    self._found.add((digest, OS_NAMES.index(name)))
         return text[end:]
-
-    def _remember(self, host: bytes | None, word: bytes) -> None:
-        name = _name(word)
-        if host is not None and name is not None:
-            self._found.add((bytes.fromhex(_hash(host)) if host else bytes(DIGEST_SIZE), OS_NAMES.index(name)))
 
 
 def _plain(text: bytes) -> bytes:
@@ -159,27 +157,28 @@ def _plain(text: bytes) -> bytes:
     return ESCAPE.sub(b"", text.replace(b"\r", b""))
 
 
-def _unsupported(before: bytes) -> tuple[bytes | None, bytes]:
-    """The host (empty if it is not named, None if this is not a sentence of chef-run's) and the platform.
+def _unsupported(before: bytes) -> tuple[bytes | None, str | None]:
+    """The host, None if it is not named, and the platform, None if this is not a sentence of chef-run's.
 
     The sentence begins a line, or it stands behind `[host] `.
     """
     before, _, word = before.rpartition(b"'")
-    return (b"" if before.endswith(b"\n") else _host(before)), word
+    host = _host(before)
+    return host, _name(word) if host is not None or before.endswith(b"\n") else None
 
 
-def _without_package(before: bytes) -> tuple[bytes | None, bytes]:
+def _without_package(before: bytes) -> tuple[bytes | None, str | None]:
     """As `_unsupported` does, of the message that there is no package."""
     before, newline, line = before.rpartition(b"\n")
     if not newline or not line.startswith(PLATFORM):
-        return None, b""
-    word = line[len(PLATFORM) :]
+        return None, None
+    name = _name(line[len(PLATFORM) :])
     for line in reversed(before.rsplit(b"\n", NO_PACKAGE_LINES)[-NO_PACKAGE_LINES:]):
         if line.endswith(NO_PACKAGE):
-            return _host(line[: -len(NO_PACKAGE)]) or b"", word
+            return _host(line[: -len(NO_PACKAGE)]), name
         if not line.startswith(b"  "):
             break
-    return None, b""
+    return None, None
 
 
 def _host(before: bytes) -> bytes | None:
@@ -212,18 +211,18 @@ def findings(report: bytes) -> Claims:
 
 def failed_hosts(errors: bytes) -> Claims:
     """What logs/errors.txt says, which has a line for each host that failed."""
-    return claims((_hash(line[1]), _name(_word(line[2]))) for line in FAILED_HOST.finditer(errors))
+    return claims((_hash(line[1]), _platform(line[2])) for line in FAILED_HOST.finditer(errors))
 
 
-def _word(error: bytes) -> bytes:
-    """The platform that the error of a host names, in one line; empty if it names none."""
+def _platform(error: bytes) -> str | None:
+    """The platform that the error of a host names, in one line; None if it names none that the vocabulary has."""
     before, mark, _ = error.partition(UNSUPPORTED)
     if mark:
-        return before.rpartition(b"'")[2]
+        return _name(before.rpartition(b"'")[2])
     _, _, package = error.partition(NO_PACKAGE)
     _, _, platform = package.partition(b" platform: ")
     word, mark, _ = platform.partition(b" platform version: ")
-    return word if mark else b""
+    return _name(word) if mark else None
 
 
 def claims(said: Iterable[tuple[str, str | None]]) -> Claims:

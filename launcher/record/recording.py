@@ -33,8 +33,8 @@ class Collected(NamedTuple):
 
     prepared: Prepared
     installation_id: str
-    hosts: str
-    key: bytes
+    hosts: str  # how much of them may be recorded: one of decision.HOSTS
+    key: bytes | None  # if their hashes are to be salted
     families: output.Claims
     failures: output.Claims
 
@@ -70,7 +70,7 @@ def collect_after_exit(prepared: Prepared, ended: float, succeeded: bool) -> Col
         prepared,
         installation_id.ensure(home),
         hosts,
-        hosts_key.ensure(home) if hosts == "salted" else b"",
+        hosts_key.ensure(home) if hosts == "salted" else None,
         # Last, for it removes the payload: what failed before has lost nothing.
         families=adoption.adopt(
             home.telemetry,

@@ -39,25 +39,26 @@ def build(
     targets: Sequence[Target],
     platforms: Sequence[str | None],
     hosts: str = "sha256",
-    key: bytes = b"",
+    key: bytes | None = None,
 ) -> Session:
     """The record of a run on `host` that was to connect to `targets`, whose operating systems are `platforms`.
 
     These fields are the promises P1 to P6 of the privacy page, and there are no others. `hosts`, one of decision.HOSTS,
     may record less of the targets than the page names; "salted" needs the `key` of this installation.
     """
+    salt = key if hosts == "salted" else None
     record = {
         "schema": 1,
-        "id": new_id(key if hosts == "salted" else b""),
+        "id": new_id(salt),
         "installation_id": installation_id,
         "command": "chef-run",
         "host": {"os": host["os"], "version": host["version"]},
         "targets": [
-            {"hostname_sha256": hash_of(target, hosts, key), "transport": target.transport, "os": platform}
+            {"hostname_sha256": hash_of(target, salt), "transport": target.transport, "os": platform}
             for target, platform in zip(targets, platforms)
         ],
     }
-    return tightened(record, hosts, salted=True)
+    return tightened(record, hosts, salted=salt is not None)
 
 
 def tightened(record: Session, hosts: str, *, salted: bool) -> Session:
@@ -70,21 +71,21 @@ def tightened(record: Session, hosts: str, *, salted: bool) -> Session:
     return record
 
 
-def hash_of(target: Target, hosts: str, key: bytes) -> str:
-    """The hash that is recorded in place of a target's name."""
-    if hosts != "salted":
+def hash_of(target: Target, salt: bytes | None) -> str:
+    """The hash that is recorded in place of a target's name, salted with the key of this installation if given."""
+    if salt is None:
         return target.sha256
-    return hashlib.sha256(key + bytes.fromhex(target.sha256)).hexdigest()
+    return hashlib.sha256(salt + bytes.fromhex(target.sha256)).hexdigest()
 
 
-def new_id(key: bytes = b"") -> str:
+def new_id(key: bytes | None = None) -> str:
     """A random UUID, version 4.
 
     With a key, its last six bytes are derived from the key and the other bytes, by which `is_salted` recognizes it.
     Without the key they cannot be told from random ones.
     """
     id = uuids.random()
-    return uuids.text(id[:10] + _mark(key, id[:10]) if key else id)
+    return uuids.text(id if key is None else id[:10] + _mark(key, id[:10]))
 
 
 def is_salted(record: Session, key: bytes | None) -> bool:

@@ -47,12 +47,12 @@ class Follower:
         _thread.start_new_thread(self._run, ())
         self.has_thread = True
 
-    def drain(self, seconds: float = -1) -> None:
+    def drain(self, seconds: float | None = None) -> None:
         """Wait until all that has been written so far has gone on; for so many seconds at most, if given."""
         self._requested += 1
         os.write(self._request_writer, b".")
         while self._served < self._requested and not self.is_over:
-            if not self._progress.acquire(True, seconds):
+            if not self._progress.acquire(True, -1 if seconds is None else seconds):
                 return
 
     def wait_until_over(self) -> None:

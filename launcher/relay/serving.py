@@ -99,13 +99,13 @@ def _wake_the_launcher(orders: int, child: int) -> None:
             send(launcher, _signal.SIGCONT)
 
 
-def _state(process: int) -> str:
-    """The state of a process by its letter, as ps shows it; empty where that cannot be known."""
+def _state(process: int) -> str | None:
+    """The state of a process by its letter, as ps shows it; None where that cannot be known."""
     try:
         with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
-        return ""
+        return None
 
 
 def _listen_for_signals(routes: list[Route], answers: int, child: int) -> None:

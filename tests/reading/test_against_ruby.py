@@ -72,7 +72,7 @@ def our_parse(argv: list[str], posixly_correct: bool) -> dict[str, Any] | None:
     return {"options": [in_rubys_words(name, value) for name, value in options], "positional": positional}
 
 
-def in_rubys_words(name: str, value: str) -> list[Any]:
+def in_rubys_words(name: str, value: str | None) -> list[Any]:
     if name.startswith("no-"):
         return [name[3:], False]
     return [name, value if NAMES[name] == "takes a value" else True]
