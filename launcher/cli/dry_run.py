@@ -42,7 +42,7 @@ def dry_run(arguments: list[str], as_json: bool = False) -> None:
 
     console.print("[bold]This run: would it be recorded?[/]")
     console.print("Yes." if record else "No.")
-    console.print(facts(source_rows(sources(situation.decision))))
+    console.print(facts(source_rows(situation.decision)))
 
     _heading("This run: the program that would be run")
     program = chef_run(situation)

@@ -6,6 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from launcher.cli.output import console, errors, plain, print_exactly, print_json
+from launcher.consent.config import in_words
 from launcher.consent.situation import Situation
 from launcher.home.layout import Home
 from launcher.reading import command_line
@@ -52,7 +53,7 @@ def explain_hash(
     else:
         console.print("Nothing is recorded in place of the name.")
     if hosts.where:
-        console.print(f'The reason is hosts = "{hosts.level}" in {plain(hosts.where)}.', soft_wrap=True)
+        console.print(f'The reason is hosts = "{hosts.level}" in {plain(in_words(hosts.where))}.', soft_wrap=True)
 
 
 def _hashes(targets: list[command_line.Target], hosts: str, home: Optional[Home]) -> list[str]:

@@ -9,7 +9,8 @@ import typer
 from launcher import __version__, real
 from launcher.cli.notes import notes
 from launcher.cli.output import console, count, facts, moment, plain, print_json
-from launcher.consent.decision import Decision
+from launcher.consent.config import in_words
+from launcher.consent.decision import Decision, Source
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
 from launcher.delivery.encode import FORMATS
@@ -34,11 +35,12 @@ def status(
       chef-run-launcher status
       chef-run-launcher status --json
     """
-    report = examine(Situation(os.environ))
+    situation = Situation(os.environ)
+    report = examine(situation)
     if as_json:
         print_json(report)
     else:
-        _print(report)
+        _print(report, situation.decision)
 
 
 def examine(situation: Situation) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def examine(situation: Situation) -> dict[str, Any]:
         "reason": f"{reason.name}: {reason.message}" if reason else None,
         "reason_code": reason.code if reason else None,
         "sources": sources(decision),
-        "hosts": {"level": decision.hosts.level, "where": decision.hosts.where},
+        "hosts": {"level": decision.hosts.level, "where": decision.hosts.where and in_words(decision.hosts.where)},
         "chef_run": program,
         "endpoint": destination._asdict() if destination else None,
         "notes": [{"code": each.code, "says": each.message} for each in notes(situation, program["path"])],
@@ -66,9 +68,13 @@ def examine(situation: Situation) -> dict[str, Any]:
 def sources(decision: Decision) -> list[dict[str, Any]]:
     """Every source of the decision, as printed in JSON."""
     return [
-        {"code": source.code, "name": source.name, "off": source.off, "says": source.message, "where": source.where}
-        for source in decision.sources
+        {"code": each.code, "name": each.name, "off": each.off, "says": each.message, "where": _where(each)}
+        for each in decision.sources
     ]
+
+
+def _where(source: Source) -> str:
+    return source.where if isinstance(source.where, str) else in_words(source.where)
 
 
 def chef_run(situation: Situation) -> dict[str, Optional[str]]:
@@ -140,50 +146,48 @@ def _failure_to_read(home: Home, name: str) -> Optional[Exception]:
     return None
 
 
-def _print(report: dict[str, Any]) -> None:
-    console.print(_sentence(report))
+def _print(report: dict[str, Any], decision: Decision) -> None:
+    console.print(_sentence(report, decision.reason))
     for note in report["notes"]:
         console.print(f"[yellow]Note:[/] {plain(note['says'])}")
     if report["folder"]:
         console.print()
         console.print(facts(_delivery_rows(report)))
     console.print("\nWhat decides:")
-    console.print(facts(source_rows(report["sources"])))
+    console.print(facts(source_rows(decision)))
     console.print("\nSettings:")
     console.print(facts(_settings_rows(report)))
 
 
-def _sentence(report: dict[str, Any]) -> str:
-    if report["on"]:
+def _sentence(report: dict[str, Any], reason: Optional[Source]) -> str:
+    if reason is None:
         if report["endpoint"]["format"] not in FORMATS:
             not_sent = "nothing is sent: the value of \\[telemetry] format is not known"
             return f"Telemetry is [green]on[/]: runs are recorded, but {not_sent}."
         receiver = report["endpoint"]["url"] or "nobody, as the endpoint is refused"
         return f"Telemetry is [green]on[/]: runs are recorded, and reported to {plain(receiver)}."
-    reason = next(source for source in report["sources"] if source["off"])
-    return f"Telemetry is [yellow]off[/]: nothing is recorded or sent, because {plain(because(reason))}."
+    return f"Telemetry is [yellow]off[/]: nothing is recorded or sent, because {plain(_because(reason))}."
 
 
-def because(reason: dict[str, Any]) -> str:
+def _because(reason: Source) -> str:
     """Why a source turns telemetry off, as the end of a sentence."""
-    if reason["code"] in ("opt_out_variable", "do_not_track"):
-        return f"{reason['name']} is set"
-    if reason["code"] in ("system_policy", "config_toml", "named_config"):
-        is_setting = reason["says"].endswith((" is false", " is not true", " is not a table"))
-        return f"{reason['says']} in {reason['where']}" if is_setting else f"of {reason['where']}: {reason['says']}"
-    return str(reason["says"])
+    if reason.code in ("opt_out_variable", "do_not_track"):
+        return f"{reason.name} is set"
+    if isinstance(reason.where, str):
+        return reason.message
+    where = in_words(reason.where)
+    is_setting = reason.message.endswith((" is false", " is not true", " is not a table"))
+    return f"{reason.message} in {where}" if is_setting else f"of {where}: {reason.message}"
 
 
-def source_rows(sources: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def source_rows(decision: Decision) -> list[tuple[str, str]]:
     """The sources, each that turns telemetry off with a mark."""
     rows = []
-    for source in sources:
-        path = source["where"].rpartition(":")[0] if source["where"][-1:].isdigit() else source["where"]
-        # The path is moved to the column in which lines are folded.
-        name, message = source["name"], source["says"]
-        if name.endswith(f" {path}"):
-            name, message = name.removesuffix(f" {path}"), f"{message} ({source['where']})"
-        rows.append((("* " if source["off"] else "  ") + name, message))
+    for source in decision.sources:
+        name, message = source.name, source.message
+        if not isinstance(source.where, str):  # the path is moved to the column in which lines are folded
+            name, message = name.removesuffix(f" {source.where[0]}"), f"{message} ({in_words(source.where)})"
+        rows.append((("* " if source.off else "  ") + name, message))
     return rows
 
 

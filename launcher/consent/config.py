@@ -14,7 +14,9 @@ from launcher.home import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Optional
+
+    Place = tuple[str, Optional[int]]  # a path, and a line of that file (from 1) if it is known
 
 # By which an administrator turns telemetry off, tightens it, or pins its endpoint for everybody.
 POLICY = "/etc/chef-workstation/telemetry.toml"
@@ -52,10 +54,15 @@ class Config:
         value = self.get(table, key)
         return value if isinstance(value, str) and value else None
 
-    def where(self, table: str | None, key: str) -> str:
-        """Where `key` in [table], or at the top, is set: the path, and the line if it can be found."""
-        line = toml.line_of(self.source, table, key) if self.source else None
-        return f"{self.path}:{line}" if line else self.path
+    def where(self, table: str | None, key: str) -> Place:
+        """Where `key` in [table], or at the top, is set."""
+        return self.path, toml.line_of(self.source, table, key) if self.source else None
+
+
+def in_words(place: Place) -> str:
+    """A place, as it is shown to people and to programs."""
+    path, line = place
+    return path if line is None else f"{path}:{line}"
 
 
 class Profile:

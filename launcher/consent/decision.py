@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from launcher.consent.config import Config
+    from launcher.consent.config import Config, Place
 
 OPT_OUT = "CHEF_TELEMETRY_OPT_OUT"
 DO_NOT_TRACK = "DO_NOT_TRACK"
@@ -29,11 +29,14 @@ CODES = (
 
 
 class Source:
-    """One source of the decision: one of CODES, a name for people, whether it turns telemetry off, why, and where."""
+    """One source of the decision: one of CODES, a name for people, whether it turns telemetry off, why, and where.
+
+    `where` is a place in a file that is read, and in words for all others.
+    """
 
     __slots__ = ("code", "message", "name", "off", "where")
 
-    def __init__(self, code: str, name: str, off: bool, message: str, where: str) -> None:
+    def __init__(self, code: str, name: str, off: bool, message: str, where: Place | str) -> None:
         self.code = code
         self.name = name
         self.off = off
@@ -46,7 +49,7 @@ class Hosts:
 
     __slots__ = ("level", "where")
 
-    def __init__(self, level: str, where: str | None) -> None:
+    def __init__(self, level: str, where: Place | None) -> None:
         self.level = level
         self.where = where
 
@@ -153,11 +156,11 @@ def _config(code: str, config: Config) -> Source:
 
 def _file(code: str, name: str, config: Config, at_the_top: bool) -> Source:
     if not config.exists:
-        return Source(code, name, False, config.problem or "no such file", config.path)
+        return Source(code, name, False, config.problem or "no such file", (config.path, None))
     if config.problem:  # a file that cannot be read may well turn telemetry off
-        return Source(code, name, True, config.problem, config.path)
+        return Source(code, name, True, config.problem, (config.path, None))
     disabled = _disabled(code, name, config, at_the_top)
-    return disabled or Source(code, name, False, "does not turn telemetry off", config.path)
+    return disabled or Source(code, name, False, "does not turn telemetry off", (config.path, None))
 
 
 def _disabled(code: str, name: str, config: Config, at_the_top: bool) -> Source | None:

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from launcher.consent.config import Config
+from launcher.consent.config import Config, in_words
 from launcher.consent.decision import HOSTS
 
 Tables = Mapping[str, Mapping[str, type]]
@@ -134,7 +134,7 @@ def _nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _at(config: Config, table: str | None, key: str, text: str) -> str:
-    return f"{config.where(table, key)}: {text}"
+    return f"{in_words(config.where(table, key))}: {text}"
 
 
 def _q(key: str) -> str:

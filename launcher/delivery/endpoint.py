@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from launcher.consent.config import Config, Profile
+from launcher.consent.config import Config, Profile, in_words
 
 VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -58,7 +58,8 @@ def choose(variables: Mapping[str, str], config: Config | None, policy: Config, 
         # It cannot be known what a value that is no string is meant to say; nothing is sent on a guess.
         for key in ("endpoint", "format", "ca_file"):
             if config.get("telemetry", key) is not None and not config.text("telemetry", key):
-                problem, named_by = f"[telemetry] {key} must be a non-empty string", config.where("telemetry", key)
+                problem = f"[telemetry] {key} must be a non-empty string"
+                named_by = in_words(config.where("telemetry", key))
     return Endpoint("" if problem else url, named_by, format, ca_file, problem)
 
 
@@ -70,7 +71,8 @@ def _preferred_url(
         value = policy.get(section, "endpoint")
         if value is not None:
             # A value that is no string is no URL, and is refused.
-            return value if isinstance(value, str) else "", f"endpoint in {policy.where(section, 'endpoint')}"
+            where = in_words(policy.where(section, "endpoint"))
+            return value if isinstance(value, str) else "", f"endpoint in {where}"
     if variables.get(VARIABLE):
         return variables[VARIABLE], VARIABLE
     if config:

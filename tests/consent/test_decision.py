@@ -144,5 +144,5 @@ def test_a_source_tells_where_it_stands() -> None:
     decided = decision({"DO_NOT_TRACK": "1"}, config=Config("x.toml", toml.parse(text.encode()), source=text))
     places = {source.name: source.where for source in decided.sources}
     assert places["DO_NOT_TRACK"] == "environment variable DO_NOT_TRACK"
-    assert places["config x.toml"] == "x.toml:4"
-    assert decided.hosts.where == "x.toml:3"
+    assert places["config x.toml"] == ("x.toml", 4)
+    assert decided.hosts.where == ("x.toml", 3)
