@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from launcher.consent.config import Config, Profile
+    from launcher.consent.situation import Situation
 
 VARIABLE = "CHEF_RUN_LAUNCHER_REAL"
 NOT_FOUND = 127  # as shells have it
@@ -33,17 +34,19 @@ class NoChefRun(Exception):
         self.exit_code = exit_code
 
 
-def find(variables: Mapping[str, str], config: Config | None, profile: Profile, launcher: str, depth: int = 0) -> str:
+def find(situation: Situation, launcher: str, depth: int = 0) -> str:
     """The path of the real chef-run; `launcher` is the path of the file that was started as the launcher.
 
     A place that somebody named (the variable, then `[launcher] chef_run`) is taken at its word: if nothing can be
     run there, that is an error, and no other chef-run is run instead; but root takes none from a file that others may
     have written. `depth` is how many launchers are at work above this one: from the second on, what they have run may
-    have led back to us, and the next is taken. Raises NoChefRun.
+    have led back to us, and the next is taken. Where the variable names one, no file is read. Raises NoChefRun.
     """
-    found = named_by_variable(variables, launcher)
+    named = situation.variables.get(VARIABLE)
+    found = _checked(named, VARIABLE, launcher) if named else None
     if found:
         return found
+    config, profile = situation.config, situation.profile
     named = config.text("launcher", "chef_run") if config else None
     if config and named and not _may_be_anothers(config):
         found = _checked(os.path.expanduser(named), f"[launcher] chef_run in {config.path}", launcher)
@@ -52,7 +55,7 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
 
     possible: list[str] = []
     not_executable: list[str] = []
-    for candidate in _candidates(variables, profile, launcher, depth):
+    for candidate in _candidates(situation.variables, profile, launcher, depth):
         if os.path.isfile(candidate) and not is_launcher(candidate, launcher):
             (possible if os.access(candidate, os.X_OK) else not_executable).append(candidate)
             if len(possible) >= max(1, depth):
@@ -67,16 +70,8 @@ def find(variables: Mapping[str, str], config: Config | None, profile: Profile, 
     )
 
 
-def named_by_variable(variables: Mapping[str, str], launcher: str) -> str | None:
-    """The path that the variable names; None if it is not set, or means what our packages have put aside.
-
-    Raises NoChefRun if nothing can be run there.
-    """
-    named = variables.get(VARIABLE)
-    return _checked(named, VARIABLE, launcher) if named else None
-
-
 def _checked(path: str, named_by: str, launcher: str) -> str | None:
+    """The path, which somebody has named; None if it means what our packages have put aside. Raises NoChefRun."""
     if not os.path.exists(path):
         raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist")
     if not os.path.isfile(path) or not os.access(path, os.X_OK):

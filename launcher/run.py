@@ -85,7 +85,7 @@ def _counted(destination: Destination, work: Callable[..., T], *arguments: Any) 
 def _command(situation: Situation, signals: handover.SignalState) -> handover.Command:
     """What is to be run. Raises real.NoChefRun."""
     depth = _depth(situation)
-    program = os.fsencode(_chef_run(situation, depth))
+    program = os.fsencode(real.find(situation, sys.argv[0], depth))
     arguments = [program, *handover.caller_arguments(list(situation.arguments))]
     # Our mark that a launcher is at work: all that we add.
     environment = handover.caller_environment().plus(os.fsencode(decision.DEPTH), b"%d" % (depth + 1))
@@ -101,14 +101,6 @@ def _depth(situation: Situation) -> int:
             real.NOT_FOUND, "every chef-run that it finds starts the launcher again; set " + real.VARIABLE
         )
     return depth
-
-
-def _chef_run(situation: Situation, depth: int) -> str:
-    """The path of the real chef-run. Where the variable names it, no file is read to know."""
-    launcher = sys.argv[0]
-    return real.named_by_variable(situation.variables, launcher) or real.find(
-        situation.variables, situation.config, situation.profile, launcher, depth
-    )
 
 
 class Destination:
@@ -196,7 +188,7 @@ def _show_notice(situation: Situation, destination: Destination, stderr: int) ->
     from launcher.consent import notice
     from launcher.delivery import endpoint
 
-    chosen = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    chosen = endpoint.choose(situation)
     # Who is told in a job of a CI service, which may have a terminal, is told again and again: its HOME is a new one.
     is_brief = not os.isatty(stderr) or bool(situation.variables.get("CI"))
     text = notice.text(

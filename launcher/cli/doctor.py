@@ -196,7 +196,7 @@ def _chef_run(situation: Situation) -> Finding:
     if decision.DEPTH in situation.variables:
         return Finding("chef_run", PROBLEM, f"{decision.DEPTH} is set, as if a launcher had started this one: unset it")
     try:
-        path = real.find(situation.variables, situation.config, situation.profile, sys.argv[0])
+        path = real.find(situation, sys.argv[0])
     except real.NoChefRun as problem:
         return Finding("chef_run", PROBLEM, str(problem))
     return Finding("chef_run", OK, path)

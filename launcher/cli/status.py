@@ -47,7 +47,7 @@ def examine(situation: Situation) -> dict[str, Any]:
     """All that `status` shows, as printed in JSON (status.schema.json); times are in seconds since the epoch."""
     decision = situation.decision
     reason = decision.reason
-    destination = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    destination = endpoint.choose(situation)
     program = chef_run(situation)
     return {
         "schema": 1,
@@ -80,7 +80,7 @@ def _where(source: Source) -> str:
 def chef_run(situation: Situation) -> dict[str, Optional[str]]:
     """The program that would run, or why there is none."""
     try:
-        path = real.find(situation.variables, situation.config, situation.profile, sys.argv[0])
+        path = real.find(situation, sys.argv[0])
     except real.NoChefRun as problem:
         return {"path": None, "problem": str(problem)}
     return {"path": path, "problem": None}

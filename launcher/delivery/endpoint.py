@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from launcher.consent.config import Config, Profile, in_words
+from launcher.consent.config import in_words
+from launcher.consent.situation import Situation
 
 VARIABLE = "CHEF_TELEMETRY_ENDPOINT"
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -40,11 +40,12 @@ class Endpoint(NamedTuple):
     problem: str | None
 
 
-def choose(variables: Mapping[str, str], config: Config | None, policy: Config, profile: Profile) -> Endpoint | None:
+def choose(situation: Situation) -> Endpoint | None:
     """The endpoint. None if the distribution has none of its own: nothing is ever sent then."""
-    if profile.endpoint is None:
+    if situation.profile.endpoint is None:
         return None
-    url, named_by = _preferred_url(variables, config, policy, profile, default=profile.endpoint)
+    url, named_by = _preferred_url(situation, default=situation.profile.endpoint)
+    config = situation.config
     problem, format, ca_file = None, "chef", None
     try:
         url = _normalized(url)
@@ -63,18 +64,17 @@ def choose(variables: Mapping[str, str], config: Config | None, policy: Config, 
     return Endpoint("" if problem else url, named_by, format, ca_file, problem)
 
 
-def _preferred_url(
-    variables: Mapping[str, str], config: Config | None, policy: Config, profile: Profile, default: str
-) -> tuple[str, str]:
+def _preferred_url(situation: Situation, default: str) -> tuple[str, str]:
     """The URL that takes precedence, and what names it."""
+    policy, config, profile = situation.policy, situation.config, situation.profile
     for section in ("telemetry", None):
         value = policy.get(section, "endpoint")
         if value is not None:
             # A value that is no string is no URL, and is refused.
             where = in_words(policy.where(section, "endpoint"))
             return value if isinstance(value, str) else "", f"endpoint in {where}"
-    if variables.get(VARIABLE):
-        return variables[VARIABLE], VARIABLE
+    if situation.variables.get(VARIABLE):
+        return situation.variables[VARIABLE], VARIABLE
     if config:
         named = config.text("telemetry", "endpoint")
         if named:

@@ -47,7 +47,7 @@ def plan(situation: Situation) -> Route:
 
 def usable_endpoint(situation: Situation) -> Endpoint:
     """The endpoint, if sessions can be sent to it. Raises NothingMaySend."""
-    chosen = endpoint.choose(situation.variables, situation.config, situation.policy, situation.profile)
+    chosen = endpoint.choose(situation)
     if chosen is None:
         raise NothingMaySend("no_endpoint", "this distribution has no endpoint")
     if chosen.problem:
