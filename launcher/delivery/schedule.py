@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import NamedTuple
 
 from launcher.home.layout import NEXT_ATTEMPT
 
@@ -20,15 +21,12 @@ FIRST_DELAY = 60.0  # seconds: the bound of the first delay; the bound doubles w
 MAX_DELAY = 24 * 3600.0  # seconds: the bound of every delay, and of what a server may ask for by Retry-After
 
 
-class Failure:
-    """The last attempt, which failed: how many have in a row, why it did, and when the next may be (seconds, epoch)."""
+class Failure(NamedTuple):
+    """The last attempt, which failed."""
 
-    __slots__ = ("attempts", "message", "not_before")
-
-    def __init__(self, attempts: int, message: str, not_before: float) -> None:
-        self.attempts = attempts
-        self.message = message
-        self.not_before = not_before
+    attempts: int  # that have failed in a row
+    message: str  # why this one did
+    not_before: float  # when the next may be made, in seconds since the epoch
 
 
 def is_due(home: Home) -> bool:
