@@ -24,7 +24,6 @@ for _stream in (sys.stdout, sys.stderr):
 NOTHING_WAITS = "No session is waiting to be sent."
 
 console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 console.width = max(console.width, MIN_WIDTH)
 
 

@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher.cli.output import NOTHING_WAITS, console, count, errors, moment, plain, print_exactly, print_json
+from launcher.cli.complaint import complain
+from launcher.cli.output import NOTHING_WAITS, console, count, moment, plain, print_exactly, print_json
 from launcher.consent.situation import Situation
 from launcher.delivery import encode
 from launcher.delivery.endpoint import Endpoint
@@ -56,7 +57,7 @@ def show(
     sessions = waiting(home, wanted or "") if home else []
     key = hosts_key.read(home) if home else None
     if wanted and not sessions:
-        errors.print(f"chef-run-launcher: no waiting session has an ID that begins with {plain(repr(wanted))}")
+        complain(f"no waiting session has an ID that begins with {wanted!r}")
         raise typer.Exit(1)
     if wire:
         _print_requests(situation, sessions, key, as_json=as_json, indent=indent)
@@ -130,7 +131,7 @@ def _print_requests(
     try:
         destination = usable_endpoint(situation)
     except NothingMaySend as error:
-        errors.print(f"chef-run-launcher: {plain(str(error))}")
+        complain(str(error))
         raise typer.Exit(1) from None
     found = requests(destination, sessions, situation.decision.hosts.level, key)
     if as_json:

@@ -71,6 +71,37 @@ def test_help_is_folded_at_40_columns(launcher: Launcher, command: str) -> None:
     assert max(map(len, paragraphs.splitlines())) <= 40
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["flush"], ["show", "--wire"], ["show", "f" * 36], ["shell-init", "tcsh"], ["explain-hash", "a b"]),
+        *(["dry-run", "--json=1"], ["purge", "--yes"], ["disable"], ["verify-off"], ["exec", "web01"]),
+    ],
+)
+def test_errors_are_folded_on_a_terminal_alone(launcher: Launcher, command: list[str], columns: int) -> None:
+    """And a path, chef-run, or the name of an option is not broken."""
+    path = f"/{'-'.join(['nonexistent'] * 10)}"
+    launcher.env.update(CHEF_RUN_LAUNCHER_REAL=path, CHEF_TELEMETRY_ENDPOINT="http://collector.example")
+    if command[0] in ("purge", "disable"):
+        launcher.env["HOME"] = path
+    done = launcher.run(*command)
+    assert done.stdout == b"" and done.returncode != 0
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2 or len(lines) == 1
+    shown = launcher.shown(*command, dimensions=(24, columns))
+    assert shown.split() == done.stderr.decode().split()
+    assert all(len(line) <= columns or path in line for line in shown.splitlines())
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(("command", "columns"), [("dry-run", 21), ("flush", 27), ("shell-init", 39), ("flush", 50)])
+def test_no_word_of_the_help_is_broken_at_its_hyphen(launcher: Launcher, command: str, columns: int) -> None:
+    """In these columns, a line would end with `chef-`."""
+    shown = launcher.shown(command, "-h", dimensions=(24, columns))
+    assert [line for line in shown.splitlines() if line.endswith("-") or line != line.rstrip()] == []
+
+
 def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
     lines = lines_shown(launcher, "show")
