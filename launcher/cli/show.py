@@ -113,7 +113,7 @@ class Requests(NamedTuple):
             print_exactly(f"To {self.destination.url}{request.path}\n")
             http = encode.as_http(request, self.destination.url).decode()
             print_exactly(http.replace("\r\n", "\n") if indent else http)
-            print_exactly(f"\nSHA-256 of the body: {_sha256(request)}\n")
+            print_exactly(f"\nSHA-256 of the body:\n{_sha256(request)}\n")
             if indent:
                 print_exactly(f"The body, indented:\n{json.dumps(json.loads(request.body), indent=2)}\n")
 
@@ -149,7 +149,7 @@ def _sha256(request: encode.Request) -> str:
 def _list(home: Home, sessions: list[Stored]) -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("ID", "stored", "this machine", "targets"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for record, stored in sessions:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 
 import pexpect
 import pytest
@@ -56,13 +58,52 @@ def test_help_names_every_command(launcher: Launcher) -> None:
     assert b"completion" not in text
 
 
-@pytest.mark.parametrize("command", [["status"], ["show"], ["show", ""], ["--help"], ["status", "--help"]])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["show"], ["show", ""], ["dry-run", "web01", "a", "b"], ["--help"], ["status", "--help"], ["doctor"]],
+)
 def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
     if command == ["show", ""]:
         command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
     lines = lines_shown(launcher, *command)
     assert lines
-    assert max(map(len, lines)) <= 80
+    # The path of chef-run and the body of a request are not folded, so that they can be copied.
+    exact = (used.env["CHEF_RUN_LAUNCHER_REAL"], '{"')
+    assert max(len(line) for line in lines if not line.startswith(exact)) <= 80
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["show"], ["dry-run", "web01", "a", "b"], ["doctor"], ["explain-hash", "a"], ["verify-off"]]
+)
+def test_no_line_ends_in_blanks(used: Home, launcher: Launcher, command: list[str]) -> None:
+    """But for the ends of the lines of HTTP, which a dry run shows to the byte."""
+    piped = launcher.run(*command).stdout.decode().replace("\r\n", "\n")
+    shown = launcher.shown(*command).replace("\r", "")
+    for line in (piped + shown).split("\n"):
+        assert line == line.rstrip()
+
+
+def test_what_is_folded_for_a_terminal_is_the_same_json(used: Home, launcher: Launcher) -> None:
+    def session(text: str) -> dict[str, object]:
+        record: dict[str, object] = json.loads(re.search(r"^\{$.*?^\}$", text, re.S | re.M).group())  # type: ignore[union-attr]
+        return {**record, "id": None}
+
+    command = ("dry-run", "web01", "a", "b")
+    piped = launcher.run(*command).stdout.decode()
+    assert re.search('"hostname_sha256": "[0-9a-f]{64}",\n', piped)
+    assert session(launcher.shown(*command)) == session(piped)
+
+
+@pytest.mark.parametrize("command", [["show", "--wire"], ["show", "--wire", "--json"], ["explain-hash", "web01"]])
+def test_exact_bytes_are_not_translated_for_windows(used: Home, launcher: Launcher, command: list[str]) -> None:
+    """Where standard output makes CRLF of LF, as it does there."""
+    start = "import sys; sys.stdout.reconfigure(newline='\\r\\n'); from launcher.entry import main; main()"
+    translated = [sys.executable, "-c", f"import sys; sys.argv[0] = {str(launcher.path)!r}; {start}"]
+    done = subprocess.run([*translated, *command], env=launcher.env, capture_output=True, check=False)
+    exact = launcher.run(*command).stdout
+    end = exact.find(b"\n\n") if command[0] == "explain-hash" else len(exact)  # what follows are words for people
+    assert done.returncode == 0
+    assert done.stdout[:end] == exact[:end]
 
 
 @pytest.mark.parametrize("command", ["verify-off", "show", "flush"])
