@@ -59,11 +59,11 @@ def _manage(command: Callable[[], object]) -> NoReturn:
     except OSError as error:
         # Nearly always it is standard output that cannot be written; nor could it be when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(f"chef-run-launcher: cannot continue: {error.strerror} ({_place(error)})")
+        _end(f"cannot continue: {error.strerror} ({_place(error)})", 1)
     except Exception as error:
         quiet.note(error)
         # Where, and not what: its text may quote anything.
-        sys.exit(f"chef-run-launcher: internal error: {type(error).__name__} at {_place(error)}; please report it")
+        _end(f"internal error: {type(error).__name__} at {_place(error)}; please report it", 1)
     sys.exit()
 
 
@@ -86,15 +86,11 @@ def _wrapped(arguments: list[str]) -> NoReturn:
     try:
         run(arguments)
     except real.NoChefRun as problem:
-        _complain(str(problem))
-        sys.exit(problem.exit_code)
+        _end(str(problem), problem.exit_code)
 
 
-def _complain(problem: str) -> None:
-    """Say on standard error, in one line, why chef-run cannot be run."""
-    from launcher.cli.printable import printable
+def _end(problem: str, code: int) -> NoReturn:
+    from launcher.cli.complaint import complain
 
-    try:
-        os.write(2, f"chef-run-launcher: {printable(problem)}\n".encode())
-    except OSError:
-        pass  # the caller closed it
+    complain(problem)
+    sys.exit(code)

@@ -280,14 +280,24 @@ def _note(error):
         pass
 
 
+def folded(text):
+    # type: (str) -> str
+    """A line for standard error, in several if that is a terminal and too narrow. No path or other word is broken."""
+    import textwrap
+
+    try:
+        width = os.get_terminal_size(2).columns or 80
+    except (AttributeError, EnvironmentError):  # Python 2, or no terminal
+        return text
+    return textwrap.fill(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
+
+
 def _end(problem, code):
     # type: (str, int) -> NoReturn
     try:
-        import re
-
         # A path may hold what a terminal would obey.
         shown = "".join(each if " " <= each < "\x7f" or each > "\x9f" else "?" for each in problem)
-        sys.stderr.write("chef-run-launcher: %s\n" % shown)
+        sys.stderr.write(folded("chef-run-launcher: " + shown) + "\n")
         sys.stderr.flush()
     except Exception:
         pass  # the caller closed it

@@ -1,13 +1,15 @@
 """The management commands: `chef-run-launcher COMMAND`."""
 
+import io
 import shutil
-from typing import Annotated, Any, Optional
+import sys
+from typing import Annotated, Any, NoReturn, Optional
 
 import typer
 import typer.core
 from typer.completion import get_completion_inspect_parameters
 
-from launcher import __version__
+from launcher import __version__, fallback
 from launcher.cli import MIN_WIDTH
 from launcher.cli.doctor import doctor
 from launcher.cli.dry_run import dry_run
@@ -30,8 +32,58 @@ GROUPS = {
 }
 
 
+UNBROKEN = "\N{NON-BREAKING HYPHEN}"
+USAGE_ERROR: Any = typer.BadParameter.__base__  # click's, or that of typer's own copy of click
+
+
+class _Formatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
+    """Folds no line at a hyphen: chef-run and --reset-id are words. No line ends in blanks."""
+
+    def write_usage(self, prog: str, args: str = "", *rest: Any) -> None:
+        super().write_usage(_unbroken(prog), _unbroken(args), *rest)
+
+    def write_text(self, text: str) -> None:
+        super().write_text(_unbroken(text))
+
+    def write_dl(self, rows: Any, *rest: Any, **named: Any) -> None:
+        super().write_dl([(_unbroken(name), _unbroken(meaning)) for name, meaning in rows], *rest, **named)
+
+    def getvalue(self) -> str:
+        text: str = super().getvalue().replace(UNBROKEN, "-")
+        return "\n".join(map(str.rstrip, text.split("\n")))
+
+
+def _unbroken(text: str) -> str:
+    return text.replace("-", UNBROKEN)
+
+
+class _Context(typer.core.TyperCommand.context_class):  # type: ignore[misc,valid-type]
+    formatter_class = _Formatter
+
+
+class _Command(typer.core.TyperCommand):
+    context_class = _Context
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Some versions of typer put the words that must be given into braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 class _InGroups(typer.core.TyperGroup):
-    """Its --help is short enough for a terminal of 24 lines."""
+    """Its --help is short enough for a terminal of 24 lines, and what is wrong with a command line fits its columns."""
+
+    context_class = _Context
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        try:
+            sys.exit(super().main(*args, **{**extra, "standalone_mode": False}))
+        except USAGE_ERROR as error:
+            text = io.StringIO()
+            error.show(text)
+            sys.stderr.write("".join(fallback.folded(line) + "\n" for line in text.getvalue().splitlines()))
+            sys.exit(error.exit_code)
+        except typer.Abort:
+            sys.exit(1)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, self.commands))
@@ -72,7 +124,7 @@ def _options(
 ) -> None: ...
 
 
-@app.command("exec", context_settings={**UNTOUCHED, "help_option_names": []})
+@app.command("exec", cls=_Command, context_settings={**UNTOUCHED, "help_option_names": []})
 def _exec(
     arguments: Annotated[list[str], typer.Argument(metavar="ARGS", hidden=True)],
 ) -> None:
@@ -80,7 +132,7 @@ def _exec(
     # entry.py sees `exec` first, and starts it without this module; this line is for --help.
 
 
-@app.command("dry-run", context_settings=UNTOUCHED, epilog=EXIT_CODES)
+@app.command("dry-run", cls=_Command, context_settings=UNTOUCHED, epilog=EXIT_CODES)
 def _dry_run(
     arguments: Annotated[Optional[list[str]], typer.Argument(metavar="ARGS", hidden=True)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON. Must come before ARGS.")] = False,
@@ -109,4 +161,4 @@ for _name, _command in (
     ("explain-hash", explain_hash),
     ("shell-init", shell_init),
 ):
-    app.command(_name, epilog=EXIT_CODES)(_command)
+    app.command(_name, cls=_Command, epilog=EXIT_CODES)(_command)

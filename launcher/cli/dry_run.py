@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from launcher.cli.output import console, facts, moment, plain, print_json
+from launcher.cli.output import console, facts, moment, plain, print_json, show_json
 from launcher.cli.show import Requests, requests, waiting
 from launcher.cli.status import chef_run, source_rows, sources
 from launcher.consent.situation import Situation
@@ -50,7 +50,7 @@ def dry_run(arguments: list[str], as_json: bool = False) -> None:
 
     _heading("This run: the session that would be stored, and sent by a later run")
     if record:
-        print_json(record)
+        show_json(record)
         console.print("The operating system of a target becomes known only when chef-run runs.")
     else:
         console.print("None.")

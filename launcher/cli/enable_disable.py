@@ -6,7 +6,8 @@ import os
 
 import typer
 
-from launcher.cli.output import console, count, errors, plain, say_what_is_skipped
+from launcher.cli.complaint import complain
+from launcher.cli.output import console, count, plain, say_what_is_skipped
 from launcher.consent import switch
 from launcher.consent.situation import Situation
 from launcher.home import spool
@@ -29,7 +30,7 @@ def disable() -> None:
     if is_new:
         say_what_is_skipped(home)
     if left:
-        errors.print(f"chef-run-launcher: {plain(left[0])} cannot be deleted; see `chef-run-launcher doctor`")
+        complain(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
         raise typer.Exit(1)
     console.print(f"{count(dropped, 'waiting session')} dropped." if dropped else "No session was waiting.")
     if spool.rejected(home) or home.telemetry.has(RECEIPTS):
@@ -59,15 +60,15 @@ def _set(enabled: bool) -> tuple[Home, bool]:
     home = situation.home
     problem = situation.home_problem
     if home is None or problem:
-        errors.print(f"chef-run-launcher: nothing was changed: {plain(problem or 'HOME is not set')}")
+        complain(f"nothing was changed: {problem or 'HOME is not set'}")
         raise typer.Exit(1)
     was_there = home.workstation.exists()
     try:
         switch.set_enabled(home, enabled)
     except switch.Unchangeable as error:
-        errors.print(f"chef-run-launcher: {plain(home.config)} was not changed: {plain(str(error))}")
+        complain(f"{home.config} was not changed: {error}")
         raise typer.Exit(1) from None
     except OSError as error:
-        errors.print(f"chef-run-launcher: {plain(home.config)} cannot be changed ({error.strerror})")
+        complain(f"{home.config} cannot be changed ({error.strerror})")
         raise typer.Exit(1) from None
     return home, not was_there and home.workstation.exists()

@@ -5,7 +5,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from launcher.cli.output import console, errors, plain, print_exactly, print_json
+from launcher.cli.complaint import complain
+from launcher.cli.output import console, plain, print_exactly, print_json
 from launcher.consent.config import in_words
 from launcher.consent.situation import Situation
 from launcher.home.layout import Home
@@ -28,7 +29,7 @@ def explain_hash(
     """
     targets = command_line.targets(["--", host, "directory", "/"])
     if not targets:
-        errors.print("chef-run-launcher: chef-run would not accept that as a target")
+        complain("chef-run would not accept that as a target")
         raise typer.Exit(1)
     situation = Situation(os.environ)
     hosts = situation.decision.hosts

@@ -7,9 +7,11 @@ import json
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from launcher.cli import MIN_WIDTH
@@ -23,9 +25,30 @@ for _stream in (sys.stdout, sys.stderr):
 
 NOTHING_WAITS = "No session is waiting to be sent."
 
+
+class _Trimmed(NamedTuple):
+    """Something to be printed, without blanks at the ends of its lines: rich fills columns, and folds after spaces."""
+
+    renderable: ConsoleRenderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in Segment.split_lines(console.render(self.renderable, options)):
+            while line and not line[-1].text.rstrip():
+                line.pop()
+            if line:
+                line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+            yield from line
+            yield Segment.line()
+
+
+class _Trimming(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Trimmed(each) for each in renderables]
+
+
 console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 console.width = max(console.width, MIN_WIDTH)
+console.push_render_hook(_Trimming())
 
 
 def print_json(value: object) -> None:
@@ -33,9 +56,23 @@ def print_json(value: object) -> None:
     print_exactly(json.dumps(value, indent=2, allow_nan=False))
 
 
+def show_json(value: object) -> None:
+    """Print `value` as JSON that people read: on a terminal, what does not fit beside its key stands below it."""
+    for line in json.dumps(value, indent=2, allow_nan=False).splitlines():
+        key, colon, rest = line.partition(": ")
+        if colon and console.is_terminal and len(line) > console.width:
+            indent = len(line) - len(line.lstrip())
+            line = f"{key}:\n{' ' * (indent + 2)}{rest}"
+        print_exactly(line)
+
+
 def print_exactly(text: str) -> None:
-    """Print a text that no width of the terminal may change, for programs or to be compared byte by byte."""
-    sys.stdout.write(text + "\n")
+    """Print a text that no width of the terminal may change, for programs or to be compared byte by byte.
+
+    Not through the text layer, which on Windows ends lines in its own way.
+    """
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
     sys.stdout.flush()
 
 

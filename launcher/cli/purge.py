@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from launcher.cli.output import console, count, errors, plain, say_what_is_skipped
+from launcher import fallback
+from launcher.cli.complaint import complain
+from launcher.cli.output import console, count, say_what_is_skipped
 from launcher.consent.situation import Situation
 from launcher.delivery import receipts
 from launcher.home import spool
@@ -32,7 +34,7 @@ def purge(
     situation = Situation(os.environ)
     home = situation.home
     if home is None or situation.home_problem:
-        errors.print(f"chef-run-launcher: nothing was deleted: {plain(situation.home_problem or 'HOME is not set')}")
+        complain(f"nothing was deleted: {situation.home_problem or 'HOME is not set'}")
         raise typer.Exit(1)
     if not yes:
         _ask(_what(home, reset_id))
@@ -49,7 +51,7 @@ def purge(
             say_what_is_skipped(home)
     left += rejected_left + receipts_left
     if left:
-        errors.print(f"chef-run-launcher: {plain(left[0])} cannot be deleted; see `chef-run-launcher doctor`")
+        complain(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
         raise typer.Exit(1)
 
 
@@ -64,8 +66,8 @@ def _what(home: Home, reset_id: bool) -> str:
 def _ask(what: str) -> None:
     """Ask for confirmation. Ends the command without it."""
     if not sys.stdin or not sys.stdin.isatty():
-        errors.print("chef-run-launcher: nothing was deleted: without a terminal to confirm on, use --yes")
+        complain("nothing was deleted: without a terminal to confirm on, use --yes")
         raise typer.Exit(1)
-    if not typer.confirm(f"Delete {what}?", err=True):
-        errors.print("Nothing was deleted.")
+    if not typer.confirm(fallback.folded(f"Delete {what}?"), err=True):
+        complain("nothing was deleted")
         raise typer.Exit(1)

@@ -1,26 +1,20 @@
 """`shell-init`: chef-run through the launcher, in a shell."""
 
-from enum import Enum
 from typing import Annotated
 
 import typer
 
-from launcher.cli import shell_lines as texts
+from launcher.cli import shell_lines
 
 
-class Shell(str, Enum):
-    """The shells that it has a text for."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
-    POWERSHELL = "powershell"
+def _shells() -> list[str]:
+    return list(shell_lines.SHELLS)
 
 
-def shell_init(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish|powershell", hidden=True)]) -> None:
+def shell_init(shell: Annotated[str, typer.Argument(metavar="SHELL", hidden=True, autocompletion=_shells)]) -> None:
     """Print what makes a shell run chef-run through the launcher.
 
-    Add the line for your shell to its start-up file:
+    SHELL is bash, zsh, fish or powershell. Add its line to its start-up file:
 
     \b
     ~/.bashrc
@@ -32,4 +26,6 @@ def shell_init(shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish|pow
     $PROFILE
       chef-run-launcher shell-init powershell | Out-String | Invoke-Expression
     """
-    texts.show(shell.value)
+    if shell not in shell_lines.SHELLS:
+        raise typer.BadParameter(f"{shell!r} is not one of {', '.join(shell_lines.SHELLS)}")
+    shell_lines.show(shell)

@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher.cli.output import NOTHING_WAITS, console, count, errors, moment, plain, print_exactly, print_json
+from launcher.cli.complaint import complain
+from launcher.cli.output import NOTHING_WAITS, console, count, moment, plain, print_exactly, print_json
 from launcher.consent.situation import Situation
 from launcher.delivery import encode
 from launcher.delivery.endpoint import Endpoint
@@ -56,7 +57,7 @@ def show(
     sessions = waiting(home, wanted or "") if home else []
     key = hosts_key.read(home) if home else None
     if wanted and not sessions:
-        errors.print(f"chef-run-launcher: no waiting session has an ID that begins with {plain(repr(wanted))}")
+        complain(f"no waiting session has an ID that begins with {wanted!r}")
         raise typer.Exit(1)
     if wire:
         _print_requests(situation, sessions, key, as_json=as_json, indent=indent)
@@ -112,7 +113,7 @@ class Requests(NamedTuple):
             print_exactly(f"To {self.destination.url}{request.path}\n")
             http = encode.as_http(request, self.destination.url).decode()
             print_exactly(http.replace("\r\n", "\n") if indent else http)
-            print_exactly(f"\nSHA-256 of the body: {_sha256(request)}\n")
+            print_exactly(f"\nSHA-256 of the body:\n{_sha256(request)}\n")
             if indent:
                 print_exactly(f"The body, indented:\n{json.dumps(json.loads(request.body), indent=2)}\n")
 
@@ -130,7 +131,7 @@ def _print_requests(
     try:
         destination = usable_endpoint(situation)
     except NothingMaySend as error:
-        errors.print(f"chef-run-launcher: {plain(str(error))}")
+        complain(str(error))
         raise typer.Exit(1) from None
     found = requests(destination, sessions, situation.decision.hosts.level, key)
     if as_json:
@@ -148,7 +149,7 @@ def _sha256(request: encode.Request) -> str:
 def _list(home: Home, sessions: list[Stored]) -> None:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for heading in ("ID", "stored", "this machine", "targets"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for record, stored in sessions:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)

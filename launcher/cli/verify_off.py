@@ -9,7 +9,8 @@ from typing import Annotated, Optional
 import typer
 
 from launcher.cli import watched
-from launcher.cli.output import console, errors, plain, print_json
+from launcher.cli.complaint import complain
+from launcher.cli.output import console, plain, print_json
 from launcher.cli.status import chef_run
 from launcher.consent.decision import DRY_RUN, OPT_OUT, Decision
 from launcher.consent.situation import Situation
@@ -33,7 +34,7 @@ def verify_off(
     situation = Situation(os.environ)
     wanted = chef_run(situation)
     if wanted["path"] is None:
-        errors.print(f"chef-run-launcher: nothing was checked: {plain(wanted['problem'] or '')}")
+        complain(f"nothing was checked: {wanted['problem'] or ''}")
         raise typer.Exit(1)
     off_by = _off_by(situation.decision)
     seen = _watch({} if off_by else {OPT_OUT: ""})
@@ -83,7 +84,7 @@ def _watch(more: dict[str, str]) -> list[tuple[str, str]]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        errors.print(f"chef-run-launcher: the run that was watched did not become chef-run within {TIMEOUT} seconds")
+        complain(f"the run that was watched did not become chef-run within {TIMEOUT} seconds")
         raise typer.Exit(1) from None
     return [_parsed(line) for line in done.stdout.splitlines()]
 

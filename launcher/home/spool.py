@@ -11,7 +11,7 @@ import os
 import time
 
 from launcher.home.files import is_temporary_name
-from launcher.home.layout import DROPPED, LAST_REJECTION
+from launcher.home.layout import DROPPED, LAST_REJECTION, NEXT_ATTEMPT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,10 +80,13 @@ def discard_all(home: Home) -> tuple[int, list[str]]:
     """Remove every waiting session unsent, because its owner has turned telemetry off (P12).
 
     How many that were, and the paths of those that cannot be removed. Removes unfinished temporary files of sessions
-    too.
+    too, and the time of the next attempt to send what is not there any more.
     """
     _discard(home.telemetry, home.telemetry.regular_files(_is_unfinished))
-    return _discard(home.telemetry, _sessions(home.telemetry))
+    removed, left = _discard(home.telemetry, _sessions(home.telemetry))
+    if not left and home.telemetry.has(NEXT_ATTEMPT):
+        home.telemetry.remove(NEXT_ATTEMPT)
+    return removed, left
 
 
 def discard_rejected(home: Home) -> tuple[int, list[str]]:

@@ -120,7 +120,7 @@ def test_verify_off_passes_and_runs_nothing(used: Home, launcher: Launcher, chef
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode().splitlines() == [
         "PASS",
-        "With CHEF_TELEMETRY_OPT_OUT set, the launcher opened no socket, wrote no file ",
+        "With CHEF_TELEMETRY_OPT_OUT set, the launcher opened no socket, wrote no file",
         "and started no process.",
         f"It became {chef_run.path}.",
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 
 import pexpect
 import pytest
@@ -56,19 +58,89 @@ def test_help_names_every_command(launcher: Launcher) -> None:
     assert b"completion" not in text
 
 
-@pytest.mark.parametrize("command", [["status"], ["show"], ["show", ""], ["--help"], ["status", "--help"]])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["show"], ["show", ""], ["dry-run", "web01", "a", "b"], ["--help"], ["status", "--help"], ["doctor"]],
+)
 def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
     if command == ["show", ""]:
         command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
     lines = lines_shown(launcher, *command)
     assert lines
-    assert max(map(len, lines)) <= 80
+    # The path of chef-run and the body of a request are not folded, so that they can be copied.
+    exact = (used.env["CHEF_RUN_LAUNCHER_REAL"], '{"')
+    assert max(len(line) for line in lines if not line.startswith(exact)) <= 80
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["show"], ["dry-run", "web01", "a", "b"], ["doctor"], ["explain-hash", "a"], ["verify-off"]]
+)
+def test_no_line_ends_in_blanks(used: Home, launcher: Launcher, command: list[str]) -> None:
+    """But for the ends of the lines of HTTP, which a dry run shows to the byte."""
+    piped = launcher.run(*command).stdout.decode().replace("\r\n", "\n")
+    shown = launcher.shown(*command).replace("\r", "")
+    for line in (piped + shown).split("\n"):
+        assert line == line.rstrip()
+
+
+def test_what_is_folded_for_a_terminal_is_the_same_json(used: Home, launcher: Launcher) -> None:
+    def session(text: str) -> dict[str, object]:
+        record: dict[str, object] = json.loads(re.search(r"^\{$.*?^\}$", text, re.S | re.M).group())  # type: ignore[union-attr]
+        return {**record, "id": None}
+
+    command = ("dry-run", "web01", "a", "b")
+    piped = launcher.run(*command).stdout.decode()
+    assert re.search('"hostname_sha256": "[0-9a-f]{64}",\n', piped)
+    assert session(launcher.shown(*command)) == session(piped)
+
+
+@pytest.mark.parametrize("command", [["show", "--wire"], ["show", "--wire", "--json"], ["explain-hash", "web01"]])
+def test_exact_bytes_are_not_translated_for_windows(used: Home, launcher: Launcher, command: list[str]) -> None:
+    """Where standard output makes CRLF of LF, as it does there."""
+    start = "import sys; sys.stdout.reconfigure(newline='\\r\\n'); from launcher.entry import main; main()"
+    translated = [sys.executable, "-c", f"import sys; sys.argv[0] = {str(launcher.path)!r}; {start}"]
+    done = subprocess.run([*translated, *command], env=launcher.env, capture_output=True, check=False)
+    exact = launcher.run(*command).stdout
+    end = exact.find(b"\n\n") if command[0] == "explain-hash" else len(exact)  # what follows are words for people
+    assert done.returncode == 0
+    assert done.stdout[:end] == exact[:end]
 
 
 @pytest.mark.parametrize("command", ["verify-off", "show", "flush"])
 def test_help_is_folded_at_40_columns(launcher: Launcher, command: str) -> None:
     paragraphs = launcher.shown(command, "-h", dimensions=(24, 40)).partition("Example")[0]
     assert max(map(len, paragraphs.splitlines())) <= 40
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["flush"], ["show", "--wire"], ["show", "f" * 36], ["shell-init", "tcsh"], ["explain-hash", "a b"]),
+        *(["dry-run", "--json=1"], ["purge", "--yes"], ["disable"], ["verify-off"], ["exec", "web01"]),
+    ],
+)
+def test_errors_are_folded_on_a_terminal_alone(launcher: Launcher, command: list[str], columns: int) -> None:
+    """And a path, chef-run, or the name of an option is not broken."""
+    path = f"/{'-'.join(['nonexistent'] * 10)}"
+    launcher.env.update(CHEF_RUN_LAUNCHER_REAL=path, CHEF_TELEMETRY_ENDPOINT="http://collector.example")
+    if command[0] in ("purge", "disable"):
+        launcher.env["HOME"] = path
+    done = launcher.run(*command)
+    assert done.stdout == b"" and done.returncode != 0
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2 or len(lines) == 1
+    shown = launcher.shown(*command, dimensions=(24, columns))
+    assert shown.split() == done.stderr.decode().split()
+    assert all(len(line) <= columns or path in line for line in shown.splitlines())
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(("command", "columns"), [("dry-run", 21), ("flush", 27), ("shell-init", 39), ("flush", 50)])
+def test_no_word_of_the_help_is_broken_at_its_hyphen(launcher: Launcher, command: str, columns: int) -> None:
+    """In these columns, a line would end with `chef-`."""
+    shown = launcher.shown(command, "-h", dimensions=(24, columns))
+    assert [line for line in shown.splitlines() if line.endswith("-") or line != line.rstrip()] == []
 
 
 def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:

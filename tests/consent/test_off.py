@@ -266,9 +266,11 @@ def test_telemetry_disabled_drops_earlier_sessions_unsent(
 ) -> None:
     """For good, that is: by config.toml."""
     launcher.exec("web01", "directory", "/tmp/foo")
+    home.postpone()
     home.config.write_text("[telemetry]\nenabled = false\n")
     assert launcher.exec("web01", "directory", "/tmp/foo").returncode == 0
     assert home.sessions() == []
+    assert not (home.telemetry / ".next-attempt").exists()
     home.config.write_text("")
     launcher.exec("web01", "directory", "/tmp/foo")
     assert launcher.run("flush").returncode == 0

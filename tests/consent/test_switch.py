@@ -94,11 +94,13 @@ def test_disable_drops_what_waits_at_once_and_says_how_many(
 ) -> None:
     unfinished = stocked.telemetry / ".session-00000000-0000-4000-8000-000000000000.json.123.0badcafe.tmp"
     unfinished.write_text("{")
+    stocked.postpone()
     done = launcher.run("disable")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"2 waiting sessions dropped." in done.stdout
     assert stocked.sessions() == []
     assert not unfinished.exists()
+    assert not (stocked.telemetry / ".next-attempt").exists()
     launcher.exec("web03", "a", "b")
     assert stocked.sessions() == []
     assert collector.requests == []
@@ -191,6 +193,7 @@ def test_purge_deletes_all_of_it_and_nothing_else(stocked: Home, launcher: Launc
     stocked.sessions()[0].rename(stocked.telemetry / "rejected" / stocked.sessions()[0].name)
     (stocked.telemetry / "receipts.jsonl").write_text('{"day": "2026-01-01"}\n')
     (stocked.telemetry / "rejected" / "notes.txt").write_text("mine")
+    stocked.postpone()
     id = stocked.installation_id.read_text()
     done = launcher.run("purge", "--yes")
     assert (done.returncode, done.stderr) == (0, b"")
