@@ -103,10 +103,11 @@ else:
 
     def _start(home: Home, moment: int, signals: SignalState) -> int:
         """Returns the process that starts it."""
+        until = time.monotonic() + LIFETIME
         # Twice, so that init and not we must wait for it.
         starting = os.fork()
         if starting == 0:
-            quietly(_become_sender, home, moment, signals)
+            quietly(_become_sender, home, moment, signals, until)
             os._exit(1)
         return starting
 
@@ -116,8 +117,11 @@ else:
         while os.waitpid(starting, os.WNOHANG)[0] == 0 and time.monotonic() < until:
             time.sleep(0.005)
 
-    def _become_sender(home: Home, moment: int, signals: SignalState) -> None:
-        """In a process of its own: take the lock, note the attempt, and exec the sender. Returns if one is at work."""
+    def _become_sender(home: Home, moment: int, signals: SignalState, until: float) -> None:
+        """In a process of its own: take the lock, note the attempt, and exec the sender. Returns if one is at work.
+
+        None of this lives longer than `until`, by the monotonic clock.
+        """
         # First: a Ctrl-Z that is meant for chef-run must not stop us any more.
         os.setsid()
         # The relay process must see our launcher's end; and make, for one, waits for whoever holds what is its own.
@@ -127,7 +131,7 @@ else:
         quietly(handover.forget_arguments)
         # Here and not in the launcher: a lock may never answer; and where files may not grow, the kernel sends who
         # writes one a signal, which the launcher would pass on to chef-run.
-        _limit_lifetime()
+        _end_at(until)
         lock_fd = lock.take(home)
         if lock_fd is None:
             return
@@ -139,7 +143,7 @@ else:
         handover.restore_signals(signals)
         if os.fork():
             os._exit(0)
-        _limit_lifetime()
+        _end_at(until)
         environment = _environment()
         os.chdir("/")
         os.dup2(lock_fd, _LOCK)
@@ -159,11 +163,11 @@ else:
                 environment[name] = os.path.abspath(environment[name])
         return environment
 
-    def _limit_lifetime() -> None:
-        """Have this process end after LIFETIME, whatever it is and wherever it waits: an alarm outlasts an exec."""
+    def _end_at(until: float) -> None:
+        """Have this process end then, whatever it is and wherever it waits: a timer outlasts an exec, not a fork."""
         _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
         _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {_signal.SIGALRM})
-        _signal.alarm(LIFETIME)
+        _signal.setitimer(_signal.ITIMER_REAL, max(0.001, until - time.monotonic()))
 
     def _lock(home: Home) -> int | None:
         """The lock, which was inherited; None if it was not."""
