@@ -15,7 +15,7 @@ from launcher.consent.config import load_profile
 from tests.support import servers
 from tests.support.homes import Home
 from tests.support.processes import launchers
-from tests.support.programs import INSTALLED, Launcher, Program, install_as_chef_run
+from tests.support.programs import INSTALLED, Launcher, Program, copy_of_the_launcher, install_as_chef_run
 from tests.support.recordings import WHY_SKIPPED, Recording, recordings
 from tests.support.waiting import wait_until
 
@@ -83,6 +83,12 @@ def real_chef_run(script: Path, tmp_path: Path, home: Home) -> Program:
 def launcher(tmp_path: Path, home: Home) -> Launcher:
     """The installed chef-run-launcher, in the home."""
     return Launcher(INSTALLED, tmp_path, home.env)
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the launcher, to be broken."""
+    return copy_of_the_launcher(tmp_path / "copy")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from launcher.consent.situation import NOTICE_VERSION
 from launcher.home.layout import NOTICE
 from launcher.relay import handover
 from tests.support.homes import Home
-from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
+from tests.support.programs import ISOLATED, MAIN, MODULES, SECONDS, Launcher, Program
 from tests.support.waiting import wait_until
 
 # Counts how often it is started, and says how.
@@ -28,7 +28,6 @@ CHEF_RUN = '#!/bin/sh\necho x >>"$HOME/started"\necho "depth=$CHEF_RUN_LAUNCHER_
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 TOO_OLD = ("2.7", "3.6", "3.7", "3.8")
 F_SETPIPE_SZ = 1031  # of Linux; fcntl knows it from Python 3.10 on
-MODULES = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +41,6 @@ def on_path(home: Home, tmp_path: Path) -> Path:
     home.use()
     home.layout.telemetry.create(NOTICE, NOTICE_VERSION)
     return program
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A copy of the launcher, to be broken."""
-    copy = tmp_path / "copy" / "launcher"
-    shutil.copytree(MAIN.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
 
 
 @pytest.fixture(params=TOO_OLD)

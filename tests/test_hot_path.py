@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -157,11 +156,9 @@ def test_the_toml_library_is_imported_only_for_what_is_not_plain(used: Home, tmp
 
 @pytest.mark.parametrize("config", ["", '[cookbook]\npaths = [\n  "/a",\n]\n'], ids=["plain", "not plain"])
 def test_dependencies_that_lie_elsewhere_are_found_all_the_same(
-    home: Home, tmp_path: Path, chef_run: Program, config: str
+    home: Home, package: Path, chef_run: Program, config: str
 ) -> None:
     home.use(config)
-    elsewhere = tmp_path / "elsewhere" / "launcher"
-    shutil.copytree(MAIN.parent, elsewhere)
-    command = [*ISOLATED, str(elsewhere / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
+    command = [*ISOLATED, str(package / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
     assert subprocess.run(command, env=home.env, check=False).returncode == 0
     assert len(home.sessions()) == 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.homes import Home
-from tests.support.programs import ISOLATED, MAIN, Program
+from tests.support.programs import ISOLATED, Program
 
 # Where a run does its work after chef-run has been started: the module, and what is to fail in it.
 PLACES = {
@@ -23,14 +22,12 @@ PLACES = {
 
 @pytest.mark.parametrize(("module", "place"), PLACES.values(), ids=PLACES.keys())
 def test_a_defect_is_silent_and_named_in_the_developers_file(
-    home: Home, chef_run: Program, tmp_path: Path, module: str, place: str
+    home: Home, chef_run: Program, package: Path, tmp_path: Path, module: str, place: str
 ) -> None:
     home.use()
-    broken = tmp_path / "broken" / "launcher"
-    shutil.copytree(MAIN.parent, broken, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (broken / module).read_text()
-    (broken / module).write_text(text.replace(place, f"import sys\nraise RuntimeError(*sys.argv)\n{place}", 1))
-    command = [*ISOLATED, str(broken / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
+    text = (package / module).read_text()
+    (package / module).write_text(text.replace(place, f"import sys\nraise RuntimeError(*sys.argv)\n{place}", 1))
+    command = [*ISOLATED, str(package / "__main__.py"), "exec", "web01", "directory", "/tmp/foo"]
     chef_run.path.write_text("#!/bin/sh\necho a line; exit 3\n")
     defects = tmp_path / "defects"
     for env in (home.env, {**home.env, "CHEF_RUN_LAUNCHER_DEFECTS": str(defects)}):

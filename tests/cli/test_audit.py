@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import launcher as package
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 from tests.support.servers import Collector
@@ -145,17 +144,15 @@ BREAKS = {
 
 @pytest.mark.parametrize(("does", "seen"), BREAKS.values(), ids=BREAKS.keys())
 def test_verify_off_fails_where_the_launcher_does_too_much(
-    used: Home, tmp_path: Path, does: str, seen: str | None
+    used: Home, package: Path, does: str, seen: str | None
 ) -> None:
-    broken = tmp_path / "broken" / "launcher"
-    shutil.copytree(Path(package.__file__).parent, broken)
-    story = (broken / "run.py").read_text()
-    (broken / "run.py").write_text(
+    story = (package / "run.py").read_text()
+    (package / "run.py").write_text(
         story.replace(
             "    signals = handover.caller_signals()\n", f"    signals = handover.caller_signals(); {does}\n", 1
         )
     )
-    command = [sys.executable, "-I", str(broken / "__main__.py"), "verify-off", "--json"]
+    command = [sys.executable, "-I", str(package / "__main__.py"), "verify-off", "--json"]
     done = subprocess.run(command, env=used.env, capture_output=True, check=False)
     assert done.returncode == 1
     report = json.loads(done.stdout)
@@ -163,12 +160,12 @@ def test_verify_off_fails_where_the_launcher_does_too_much(
     assert seen is None or seen in {offence["what"] for offence in report["offences"]}
 
 
-def test_verify_off_passes_where_there_is_no_bytecode_either(used: Home, tmp_path: Path) -> None:
-    fresh = tmp_path / "fresh" / "launcher"
-    shutil.copytree(Path(package.__file__).parent, fresh, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-I", str(fresh / "__main__.py"), "verify-off"]
+def test_verify_off_passes_where_there_is_no_bytecode_either(used: Home, package: Path) -> None:
+    for bytecode in list(package.rglob("__pycache__")):
+        shutil.rmtree(bytecode)
+    command = [sys.executable, "-I", str(package / "__main__.py"), "verify-off"]
     assert subprocess.run(command, env=used.env, capture_output=True, check=False).returncode == 0
-    assert not list(fresh.rglob("__pycache__"))
+    assert not list(package.rglob("__pycache__"))
 
 
 def test_verify_off_without_a_chef_run_verifies_nothing(used: Home, launcher: Launcher) -> None:

@@ -16,7 +16,7 @@ import trustme
 from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
-from tests.support.programs import MAIN, Launcher, Program
+from tests.support.programs import MODULES, Launcher, Program
 from tests.support.servers import Collector, Silence
 
 
@@ -265,9 +265,6 @@ def test_a_start_up_file_that_is_a_pipe_is_not_waited_for(healthy: Home, launche
     assert examine(launcher)[1]["in_front"][0] == "problem"
 
 
-PARTS = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
-
-
 def examine_copy(home: Home, package: Path) -> tuple[int, str]:
     """The exit code, and all that it says, of a copy of the launcher."""
     command = [sys.executable, "-I", str(package / "__main__.py"), "doctor", "--json"]
@@ -275,16 +272,8 @@ def examine_copy(home: Home, package: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A copy of the launcher, to be broken."""
-    copy = tmp_path / "copy" / "launcher"
-    shutil.copytree(MAIN.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    return copy
-
-
 def test_whatever_a_run_lacks_is_named(healthy: Home, package: Path) -> None:
-    for name in PARTS:
+    for name in MODULES:
         if name.startswith("cli/") or name.endswith(("__init__.py", "__main__.py", "fallback.py", "windows.py")):
             continue
         text = (package / name).read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from launcher.home import losses, spool
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
 from tests.support.preloaded import flock_that
-from tests.support.programs import MAIN, Launcher, Program
+from tests.support.programs import Launcher, Program, copy_of_the_launcher
 
 
 class Case(NamedTuple):
@@ -134,7 +133,7 @@ def test_each_reason_has_a_finding(healthy: Home, launcher: Launcher, tmp_path: 
 
 def without_an_endpoint(folder: Path) -> Path:
     """What starts a copy of the launcher whose distribution has none."""
-    package = shutil.copytree(MAIN.parent, folder / "copy" / "launcher")
+    package = copy_of_the_launcher(folder / "copy")
     profile = package / "distribution.toml"
     lines = [line for line in profile.read_text().splitlines() if not line.startswith(("endpoint", "dev_endpoint"))]
     profile.write_text("\n".join(lines))

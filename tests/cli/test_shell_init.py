@@ -13,7 +13,7 @@ import pytest
 
 from launcher.cli.shell_lines import SHELLS
 from tests.support.homes import Home
-from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program
+from tests.support.programs import ISOLATED, MAIN, SECONDS, Launcher, Program, copy_of_the_launcher
 
 START_UP_FILES = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 TESTED = sorted(START_UP_FILES)
@@ -140,7 +140,7 @@ def test_evaluating_it_twice_is_as_once(home: Home, shell: str, launcher: Launch
 
 def test_a_folder_with_a_difficult_name_is_quoted(home: Home, shell: str, tmp_path: Path) -> None:
     difficult = tmp_path / 'it\'s [a] "$(folder)" \\ of * mine'
-    shutil.copytree(MAIN.parent, difficult / "launcher")
+    copy_of_the_launcher(difficult)
     python = difficult / "py thon"
     python.symlink_to(sys.executable)
     start = [str(python), "-I", "-S", str(difficult / "launcher" / "__main__.py")]
@@ -285,7 +285,7 @@ def test_an_open_shell_survives_what_goes_from_under_it(home: Home, shell: str, 
         folder.mkdir(exist_ok=True)
         if not (folder / "python").exists():
             (folder / "python").symlink_to(sys.executable)
-        shutil.copytree(MAIN.parent, folder / "launcher", dirs_exist_ok=True)
+        copy_of_the_launcher(folder)
 
     def remove() -> None:
         if gone in ("all", "python"):
@@ -334,7 +334,7 @@ def test_a_new_shell_does_not_wait_for_the_management_commands() -> None:
 
 def test_the_text_for_powershell_quotes_as_powershell_does(tmp_path: Path, home: Home) -> None:
     folder = tmp_path / "it's mine"
-    shutil.copytree(MAIN.parent, folder / "launcher")
+    copy_of_the_launcher(folder)
     start = [*ISOLATED, str(folder / "launcher" / "__main__.py")]
     done = subprocess.run(
         [*start, "shell-init", "powershell"], env=home.env, capture_output=True, check=True, text=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ SECONDS = 30
 INSTALLED = Path(sys.executable).with_name("chef-run-launcher")
 MAIN = Path(launcher.__file__).with_name("__main__.py")
 ISOLATED = [sys.executable, "-I", "-S"]
+# Each by its path in the package.
+MODULES = sorted(str(path.relative_to(MAIN.parent)) for path in MAIN.parent.rglob("*.py"))
 
 
 def python_with_pip() -> str:
@@ -30,6 +33,11 @@ def python_with_pip() -> str:
         if done.returncode == 0:
             return done.stdout.strip()
     pytest.skip("needs a python3 with pip (on Debian: python3-pip)")
+
+
+def copy_of_the_launcher(folder: Path) -> Path:
+    """The installed package, copied into this directory, also over one that is there."""
+    return shutil.copytree(MAIN.parent, folder / "launcher", dirs_exist_ok=True)
 
 
 def install_as_chef_run(script: Path, folder: Path) -> Path:
