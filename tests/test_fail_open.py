@@ -31,7 +31,7 @@ F_SETPIPE_SZ = 1031  # of Linux; fcntl knows it from Python 3.10 on
 
 
 @pytest.fixture(autouse=True)
-def on_path(home: Home, tmp_path: Path) -> Path:
+def original(home: Home, tmp_path: Path) -> Path:
     """A chef-run on the PATH, in a home that has been used."""
     program = tmp_path / "bin" / "chef-run"
     program.parent.mkdir()
@@ -75,15 +75,15 @@ def test_too_old_a_python_runs_chef_run(home: Home, old_python: str) -> None:
     assert home.sessions() == []
 
 
-def test_too_old_a_python_gives_chef_run_what_the_caller_gave(home: Home, on_path: Path, old_python: str) -> None:
+def test_too_old_a_python_gives_chef_run_what_the_caller_gave(home: Home, original: Path, old_python: str) -> None:
     """Signals as they were, the environment but for the depth, and bytes of any encoding."""
-    on_path.write_text(
+    original.write_text(
         '#!/bin/sh\necho "$LC_CTYPE"; awk "/SigIgn/ { print \\$2 }" /proc/$$/status; printf %s "$1" | od -An -tx1\n'
     )
     del home.env["LANG"]
     options = [] if "/2.7." in old_python else ["-I", "-S"]
     command: list[str | bytes] = [old_python, *options, str(MAIN), "exec", b"\xff\xc3"]
-    direct: list[str | bytes] = [str(on_path), b"\xff\xc3"]
+    direct: list[str | bytes] = [str(original), b"\xff\xc3"]
     said = [
         subprocess.run(words, env=home.env, capture_output=True, text=True, check=True).stdout.split()
         for words in (command, direct)
@@ -148,7 +148,7 @@ def test_a_missing_module_is_named_by_every_other_command(home: Home, package: P
 @pytest.mark.parametrize("text", [None, "", "product = [[", "\xff", "chef_run = [3]\n"])
 @pytest.mark.parametrize("variable", [False, True])
 def test_a_broken_profile_is_passed_over(
-    home: Home, package: Path, on_path: Path, text: str | None, variable: bool
+    home: Home, package: Path, original: Path, text: str | None, variable: bool
 ) -> None:
     profile = package / "distribution.toml"
     if text is None:
@@ -156,7 +156,7 @@ def test_a_broken_profile_is_passed_over(
     else:
         profile.write_bytes(text.encode("latin-1"))
     if variable:
-        home.env["CHEF_RUN_LAUNCHER_REAL"] = str(on_path)
+        home.env["CHEF_RUN_LAUNCHER_REAL"] = str(original)
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
     assert home.sessions() == []
 
@@ -192,7 +192,7 @@ def test_a_defect_once_chef_run_is_started_starts_no_other(home: Home, package: 
 
 
 @pytest.mark.parametrize("method", ["_let_it_begin", "wait", "_follow", "drain"])
-def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path, on_path: Path, method: str) -> None:
+def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path, original: Path, method: str) -> None:
     """And what chef-run ends by, and all of its output, arrive."""
     first = {
         "_let_it_begin": "    os.sched_yield()\n",
@@ -201,7 +201,7 @@ def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path,
     }
     defect(package, "relay/posix.py", first.get(method, "        awaited = signals_to_block() | {_signal.SIGCHLD}\n"))
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
-    on_path.write_text("#!/bin/sh\nseq 100000; kill -TERM $$\n")
+    original.write_text("#!/bin/sh\nseq 100000; kill -TERM $$\n")
     done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
     assert (done.returncode, done.stdout.count("\n")) == (-15, 100000)
 
@@ -215,11 +215,11 @@ def test_a_defect_in_the_relay_starts_no_other_either(home: Home, package: Path,
     ],
 )
 def test_a_defect_in_the_relay_process_loses_no_output(
-    home: Home, package: Path, on_path: Path, tmp_path: Path, module: str, place: str
+    home: Home, package: Path, original: Path, tmp_path: Path, module: str, place: str
 ) -> None:
     defect(package, f"relay/{module}", place)
     home.env["CHEF_RUN_LAUNCHER_DEFECTS"] = str(tmp_path / "defects")
-    on_path.write_text("#!/bin/sh\nseq 100000; seq 10 >&2; exit 7\n")
+    original.write_text("#!/bin/sh\nseq 100000; seq 10 >&2; exit 7\n")
     done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
     assert (done.returncode, done.stdout.count("\n"), done.stderr.count("\n")) == (7, 100000, 10)
     assert "ZeroDivisionError" in (tmp_path / "defects").read_text()
@@ -227,11 +227,11 @@ def test_a_defect_in_the_relay_process_loses_no_output(
 
 @pytest.mark.parametrize("missing", ["serving.py", "follower.py"])
 def test_without_half_the_relay_each_reader_sees_its_end(
-    home: Home, package: Path, on_path: Path, missing: str
+    home: Home, package: Path, original: Path, missing: str
 ) -> None:
     """An upgrade is under way. One output may end long before the other, and may be a file that does not block."""
     (package / "relay" / missing).unlink()
-    on_path.write_text("#!/bin/sh\nhead -c 40000 /dev/zero >&2; exec 2>&-; read line; exit 7\n")
+    original.write_text("#!/bin/sh\nhead -c 40000 /dev/zero >&2; exec 2>&-; read line; exit 7\n")
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
     capacity = fcntl.fcntl(theirs, F_SETPIPE_SZ, 4096)
@@ -284,9 +284,9 @@ def test_a_name_where_we_have_come_to_stand_means_the_original(home: Home, packa
         assert start(home, main, "exec", "web01").stdout == "depth=1 1: web01\n"
 
 
-def test_without_a_chef_run_one_line_says_so(home: Home, package: Path, on_path: Path) -> None:
+def test_without_a_chef_run_one_line_says_so(home: Home, package: Path, original: Path) -> None:
     defect(package, "run.py", BEFORE)
-    on_path.unlink()
+    original.unlink()
     done = start(home, package / "__main__.py", "exec", *ARGUMENTS)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (127, "", 1)
     assert "cannot find chef-run" in done.stderr
@@ -401,16 +401,16 @@ def test_root_takes_no_program_from_a_file_of_others(home: Home, launcher: Launc
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh"])
 def test_a_signal_that_the_calling_shell_ignores_stays_ignored(
-    home: Home, package: Path, on_path: Path, shell: str
+    home: Home, package: Path, original: Path, shell: str
 ) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"needs {shell}")
     defect(package, "run.py", BEFORE)
-    on_path.write_text("#!/bin/sh\nawk '/SigIgn/ { print $2 }' /proc/$$/status\n")
+    original.write_text("#!/bin/sh\nawk '/SigIgn/ { print $2 }' /proc/$$/status\n")
     ours = f"{' '.join(ISOLATED)} {package}/__main__.py exec"
     said = []
     for trap in ("", "trap '' PIPE", "trap '' XFSZ INT", "trap '' PIPE XFSZ TERM"):
-        for command in (ours, str(on_path)):
+        for command in (ours, str(original)):
             line = [shell, "-c", f"{trap}\n{command}\nexit 0"]
             done = subprocess.run(line, env=home.env, capture_output=True, text=True, timeout=SECONDS, check=True)
             said.append(done.stdout)
@@ -438,9 +438,11 @@ def test_without_even_the_way_out_one_line_says_so(home: Home, package: Path, wo
     assert "the installation is incomplete" in done.stderr
 
 
-def test_launchers_that_start_each_other_for_ever_end(home: Home, package: Path, tmp_path: Path, on_path: Path) -> None:
+def test_launchers_that_start_each_other_for_ever_end(
+    home: Home, package: Path, tmp_path: Path, original: Path
+) -> None:
     defect(package, "run.py", BEFORE)
-    on_path.write_text(f'#!/bin/sh\nexec {" ".join(ISOLATED)} {package}/__main__.py "exec" "$@"\n')
+    original.write_text(f'#!/bin/sh\nexec {" ".join(ISOLATED)} {package}/__main__.py "exec" "$@"\n')
     done = start(home, package / "__main__.py", "exec")
     assert (done.returncode, done.stderr.count("\n")) == (127, 1)
     assert "starts the launcher again" in done.stderr
@@ -452,9 +454,9 @@ def test_launchers_that_start_each_other_for_ever_end(home: Home, package: Path,
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
 
 
-def test_a_script_without_an_interpreter_line_goes_to_the_shell(home: Home, package: Path, on_path: Path) -> None:
+def test_a_script_without_an_interpreter_line_goes_to_the_shell(home: Home, package: Path, original: Path) -> None:
     defect(package, "run.py", BEFORE)
-    on_path.write_text(CHEF_RUN.partition("\n")[2])
+    original.write_text(CHEF_RUN.partition("\n")[2])
     assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
 
 

@@ -55,7 +55,7 @@ def watched(
 
 
 @pytest.fixture
-def used(home: Home, chef_run: Program, launcher: Launcher) -> Home:
+def postponed(home: Home, chef_run: Program, launcher: Launcher) -> Home:
     """A home in which the notice has been shown, and one session waits whose time has not come."""
     home.use()
     assert launcher.exec(*ARGUMENTS).returncode == 0
@@ -63,16 +63,16 @@ def used(home: Home, chef_run: Program, launcher: Launcher) -> Home:
     return home
 
 
-def test_only_these_modules_are_loaded_before_chef_run_runs(used: Home, tmp_path: Path) -> None:
-    seen = watched(used, tmp_path, *ARGUMENTS)
+def test_only_these_modules_are_loaded_before_chef_run_runs(postponed: Home, tmp_path: Path) -> None:
+    seen = watched(postponed, tmp_path, *ARGUMENTS)
     assert seen["new"] - PYTHONS == OURS
-    assert len(used.sessions()) == 2
+    assert len(postponed.sessions()) == 2
 
 
-def test_what_sends_and_what_shows_is_never_loaded_in_a_run(used: Home, tmp_path: Path) -> None:
-    seen = watched(used, tmp_path, *ARGUMENTS)
+def test_what_sends_and_what_shows_is_never_loaded_in_a_run(postponed: Home, tmp_path: Path) -> None:
+    seen = watched(postponed, tmp_path, *ARGUMENTS)
     assert not seen["new_at_end"] & NEVER
-    assert len(used.sessions()) == 2
+    assert len(postponed.sessions()) == 2
 
 
 @pytest.mark.parametrize(
@@ -82,38 +82,38 @@ def test_what_sends_and_what_shows_is_never_loaded_in_a_run(used: Home, tmp_path
 @pytest.mark.parametrize("arguments", [ARGUMENTS, ("-i", __file__, "--no-sudo", "web[01:03]", *ARGUMENTS[1:])])
 @pytest.mark.parametrize("on_path", [False, True])
 def test_nothing_heavy_is_imported_before_chef_run_runs(
-    used: Home, tmp_path: Path, config: str, arguments: tuple[str, ...], on_path: bool
+    postponed: Home, tmp_path: Path, config: str, arguments: tuple[str, ...], on_path: bool
 ) -> None:
-    used.config.write_text(config)
+    postponed.config.write_text(config)
     if on_path:
-        used.env["PATH"] = f"{Path(used.env.pop('CHEF_RUN_LAUNCHER_REAL')).parent}:{used.env['PATH']}"
-    (used.telemetry / ".next-attempt").unlink()
-    seen = watched(used, tmp_path, *arguments)
+        postponed.env["PATH"] = f"{Path(postponed.env.pop('CHEF_RUN_LAUNCHER_REAL')).parent}:{postponed.env['PATH']}"
+    (postponed.telemetry / ".next-attempt").unlink()
+    seen = watched(postponed, tmp_path, *arguments)
     assert not seen["new"] & HEAVY
 
 
-def test_an_opt_out_reads_no_file_and_starts_no_process(used: Home, tmp_path: Path) -> None:
+def test_an_opt_out_reads_no_file_and_starts_no_process(postponed: Home, tmp_path: Path) -> None:
     """It loads next to nothing."""
-    used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
-    seen = watched(used, tmp_path, *ARGUMENTS)
+    postponed.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    seen = watched(postponed, tmp_path, *ARGUMENTS)
     assert seen["started"] == ["os.exec"]
     assert seen["new"] - PYTHONS == OPTED_OUT
-    assert not any(str(used.path) in name or name.endswith(".toml") for name in seen["opened"])
+    assert not any(str(postponed.path) in name or name.endswith(".toml") for name in seen["opened"])
 
 
-def test_a_run_that_config_turns_off_starts_no_process_either(used: Home, tmp_path: Path) -> None:
-    used.config.write_text("[telemetry]\nenabled = false\n")
-    assert watched(used, tmp_path, *ARGUMENTS)["started"] == ["os.exec"]
+def test_a_run_that_config_turns_off_starts_no_process_either(postponed: Home, tmp_path: Path) -> None:
+    postponed.config.write_text("[telemetry]\nenabled = false\n")
+    assert watched(postponed, tmp_path, *ARGUMENTS)["started"] == ["os.exec"]
 
 
-def test_before_chef_run_runs_these_files_are_opened(used: Home, tmp_path: Path) -> None:
-    opened = watched(used, tmp_path, *ARGUMENTS)["opened"]
+def test_before_chef_run_runs_these_files_are_opened(postponed: Home, tmp_path: Path) -> None:
+    opened = watched(postponed, tmp_path, *ARGUMENTS)["opened"]
     # Python's own: its modules, each by one file.
     others = [name for name in opened if not name.endswith((".pyc", ".py", ".so"))]
     assert [name for name in others if not name.startswith("/proc/")] == [
-        used.env["CHEF_RUN_LAUNCHER_REAL"],  # is it the launcher itself?
-        *(str(used.path), ".chef-workstation", "telemetry"),  # whose are they?
-        str(used.config),
+        postponed.env["CHEF_RUN_LAUNCHER_REAL"],  # is it the launcher itself?
+        *(str(postponed.path), ".chef-workstation", "telemetry"),  # whose are they?
+        str(postponed.config),
         str(MAIN.with_name("distribution.toml")),
         ".notice",
         "/dev/null",  # in place of what we let go of
@@ -122,10 +122,10 @@ def test_before_chef_run_runs_these_files_are_opened(used: Home, tmp_path: Path)
     assert len([name for name in opened if "/launcher/" in name and name.endswith((".pyc", ".py"))]) == len(OURS)
 
 
-def test_a_run_is_three_processes_and_five_with_a_sender(used: Home, tmp_path: Path) -> None:
-    assert started(used, tmp_path) == 2  # besides the launcher: the relay process, and chef-run
-    (used.telemetry / ".next-attempt").unlink()
-    assert started(used, tmp_path) == 4  # the sender, and the process between it and the launcher
+def test_a_run_is_three_processes_and_five_with_a_sender(postponed: Home, tmp_path: Path) -> None:
+    assert started(postponed, tmp_path) == 2  # besides the launcher: the relay process, and chef-run
+    (postponed.telemetry / ".next-attempt").unlink()
+    assert started(postponed, tmp_path) == 4  # the sender, and the process between it and the launcher
 
 
 def started(home: Home, tmp_path: Path) -> int:
@@ -140,18 +140,18 @@ def started(home: Home, tmp_path: Path) -> int:
     return len([line for line in calls if "CLONE_THREAD" not in line and "resumed" not in line])
 
 
-def test_pips_script_does_without_the_management_commands(used: Home, tmp_path: Path) -> None:
-    seen = watched(used, tmp_path, *ARGUMENTS, python=[sys.executable], program=INSTALLED)
+def test_pips_script_does_without_the_management_commands(postponed: Home, tmp_path: Path) -> None:
+    seen = watched(postponed, tmp_path, *ARGUMENTS, python=[sys.executable], program=INSTALLED)
     assert not NEVER & set(seen["at_end"])
     assert {name for name in seen["new"] if name.startswith("launcher")} == {*OURS, "launcher.__main__"}
-    assert len(used.sessions()) == 2
+    assert len(postponed.sessions()) == 2
 
 
-def test_the_toml_library_is_imported_only_for_what_is_not_plain(used: Home, tmp_path: Path) -> None:
-    used.config.write_text("[telemetry]\nformat = 'chef'\n[dev]\nspinner = false\n")
-    assert not watched(used, tmp_path)["new"] & {"tomllib", "tomli"}
-    used.config.write_text('[cookbook]\npaths = [\n  "/a",\n]\n')
-    assert watched(used, tmp_path)["new"] & {"tomllib", "tomli"}
+def test_the_toml_library_is_imported_only_for_what_is_not_plain(postponed: Home, tmp_path: Path) -> None:
+    postponed.config.write_text("[telemetry]\nformat = 'chef'\n[dev]\nspinner = false\n")
+    assert not watched(postponed, tmp_path)["new"] & {"tomllib", "tomli"}
+    postponed.config.write_text('[cookbook]\npaths = [\n  "/a",\n]\n')
+    assert watched(postponed, tmp_path)["new"] & {"tomllib", "tomli"}
 
 
 @pytest.mark.parametrize("config", ["", '[cookbook]\npaths = [\n  "/a",\n]\n'], ids=["plain", "not plain"])

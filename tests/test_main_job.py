@@ -17,7 +17,7 @@ import pytest
 from launcher.record import session
 from tests.support.hashes import sha256
 from tests.support.homes import Home
-from tests.support.processes import descriptors, senders, shown, wait_for_no_sender
+from tests.support.processes import descriptors, proc, senders, wait_for_no_sender
 from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 from tests.support.servers import Answer, Collector
 from tests.support.waiting import wait_until
@@ -349,8 +349,8 @@ def test_the_sender_is_detached_and_tells_nothing_of_the_run(
     launcher.exec("secret-host", "user", "secret-name")
     collector.wait_for_requests(1)
     (pid,) = senders(home)
-    assert "send" in shown(pid, "cmdline")
-    assert "secret" not in shown(pid, "cmdline")
+    assert "send" in proc(pid, "cmdline")
+    assert "secret" not in proc(pid, "cmdline")
     assert os.readlink(f"/proc/{pid}/cwd") == "/"
     assert {descriptors(pid)[number] for number in (0, 1, 2)} == {"/dev/null"}
     assert os.getsid(pid) != os.getsid(0)

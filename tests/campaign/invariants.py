@@ -19,7 +19,7 @@ from launcher.delivery import attempt
 from launcher.record import session, uuids
 from tests.campaign.world import OUTSIDE, PATIENCE, Outcome, Run, World, send, targets
 from tests.support.canaries import MARK
-from tests.support.processes import shown, state
+from tests.support.processes import proc, state
 from tests.support.servers import Answer
 
 LEAVE_TAKING = 0.8  # seconds in which a process that is about to end may be seen still
@@ -52,7 +52,7 @@ def no_process_is_left(world: World) -> Iterator[str]:
     while empty < LOOKS and time.monotonic() - began < PATIENCE:
         left = world.ours()
         if time.monotonic() - began > LEAVE_TAKING:
-            showing |= {role for pid, role in left.items() if MARK in shown(pid, "cmdline")}
+            showing |= {role for pid, role in left.items() if MARK in proc(pid, "cmdline")}
         empty = 0 if left else empty + 1
         time.sleep(0.02)
     for role in sorted(showing):

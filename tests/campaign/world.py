@@ -35,7 +35,7 @@ from launcher.record import session
 from tests.campaign.exchanger import BAIT
 from tests.support import canaries
 from tests.support.homes import Home
-from tests.support.processes import pids, shown, state
+from tests.support.processes import pids, proc, state
 from tests.support.programs import ISOLATED, MAIN, install_as_chef_run
 from tests.support.servers import Answer, Collector, Request
 
@@ -296,7 +296,7 @@ class World:
         """Each process of this world that has not ended, and its role."""
         found = {}
         for pid in pids():
-            variables = shown(pid, "environ").split("\0")
+            variables = proc(pid, "environ").split("\0")
             if f"HOME={self.home.path}" in variables and state(pid) not in ("Z", ""):
                 found[pid] = self._role(pid, variables)
         return found
@@ -306,7 +306,7 @@ class World:
             return CHEF_RUN
         if pid in [run.pid for run in self.runs]:
             return LAUNCHER
-        if _leads_a_session(pid) or "send" in shown(pid, "cmdline").split("\0"):
+        if _leads_a_session(pid) or "send" in proc(pid, "cmdline").split("\0"):
             return SENDER
         return RELAY
 

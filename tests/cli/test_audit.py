@@ -44,31 +44,25 @@ def offences(calls: list[str]) -> list[str]:
     return found
 
 
-@pytest.fixture
-def used(home: Home, chef_run: Program) -> Home:
-    home.has_waiting("web01", "web02")
-    return home
-
-
 @pytest.mark.parametrize("way", ["dry-run", "the variable", "the variable, by a symlink"])
 def test_a_dry_run_writes_and_starts_nothing_and_opens_no_socket(
-    used: Home, launcher: Launcher, collector: Collector, tmp_path: Path, way: str
+    stocked: Home, launcher: Launcher, collector: Collector, tmp_path: Path, way: str
 ) -> None:
     command = [str(launcher.path), "dry-run"]
     if way != "dry-run":
-        used.env["CHEF_RUN_LAUNCHER_DRY_RUN"] = "1"
+        stocked.env["CHEF_RUN_LAUNCHER_DRY_RUN"] = "1"
         command = [str(launcher.path), "exec"]
     if way.endswith("symlink"):
         (tmp_path / "chef-run").symlink_to(launcher.path)
         command = [str(tmp_path / "chef-run")]
-    before = {path: path.stat().st_mtime_ns for path in used.path.rglob("*")}
-    made, text = calls(used, tmp_path, *command, *COMMAND_LINE)
+    before = {path: path.stat().st_mtime_ns for path in stocked.path.rglob("*")}
+    made, text = calls(stocked, tmp_path, *command, *COMMAND_LINE)
     assert offences(made) == []
     assert [call.partition(" ")[0] for call in made if call.startswith("execve(")] in (
         [],
         ["execve(" + made[0][7:].split(" ")[0]],
     )
-    assert {path: path.stat().st_mtime_ns for path in used.path.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in stocked.path.rglob("*")} == before
     assert collector.requests == []
     assert text.count("POST /events HTTP/1.1") == 2
     assert "s3cret" not in text
@@ -76,24 +70,24 @@ def test_a_dry_run_writes_and_starts_nothing_and_opens_no_socket(
 
 @pytest.mark.parametrize("command", [["status"], ["show"], ["show", "--wire"], ["explain-hash", "a"], ["doctor"]])
 def test_who_only_looks_writes_nothing_and_opens_no_socket(
-    used: Home, launcher: Launcher, tmp_path: Path, command: list[str]
+    stocked: Home, launcher: Launcher, tmp_path: Path, command: list[str]
 ) -> None:
     (tmp_path / "chef-run").symlink_to(launcher.path)  # and no SHELL, whose start-up files may do anything
-    used.env["PATH"] = f"{tmp_path}:{used.env['PATH']}"
-    assert offences(calls(used, tmp_path, str(launcher.path), *command)[0]) == []
+    stocked.env["PATH"] = f"{tmp_path}:{stocked.env['PATH']}"
+    assert offences(calls(stocked, tmp_path, str(launcher.path), *command)[0]) == []
 
 
-def test_what_a_dry_run_is_looked_at_for_would_be_seen(used: Home, launcher: Launcher, tmp_path: Path) -> None:
-    made, _ = calls(used, tmp_path, str(launcher.path), "exec", "web03", "a", "b")
+def test_what_a_dry_run_is_looked_at_for_would_be_seen(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
+    made, _ = calls(stocked, tmp_path, str(launcher.path), "exec", "web03", "a", "b")
     assert {call.partition("(")[0] for call in offences(made)} >= {"renameat", "flock", "openat", "socket"}
 
 
 def test_a_dry_run_as_json_holds_all_that_the_other_prints(
-    used: Home, launcher: Launcher, plain_collector: Collector
+    stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
     report = json.loads(launcher.run("dry-run", "--json", *COMMAND_LINE).stdout)
     assert report["on"]
-    assert report["chef_run"]["path"] == used.env["CHEF_RUN_LAUNCHER_REAL"]
+    assert report["chef_run"]["path"] == stocked.env["CHEF_RUN_LAUNCHER_REAL"]
     assert report["session"]["targets"][0]["hostname_sha256"] == hashlib.sha256(b"web01").hexdigest()
     assert report["requests"] == json.loads(launcher.run("show", "--wire", "--json").stdout)
     launcher.run("flush")
@@ -105,16 +99,16 @@ def test_a_dry_run_as_json_holds_all_that_the_other_prints(
     assert len(report["requests"]) == len(plain_collector.requests) == 2
 
 
-def test_a_dry_run_says_why_nothing_would_go_out(used: Home, launcher: Launcher) -> None:
-    used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+def test_a_dry_run_says_why_nothing_would_go_out(stocked: Home, launcher: Launcher) -> None:
+    stocked.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     report = json.loads(launcher.run("dry-run", "--json", *COMMAND_LINE).stdout)
     assert (report["on"], report["session"], report["requests"]) == (False, None, [])
     assert report["no_requests_because"] == "telemetry is off: CHEF_TELEMETRY_OPT_OUT: set"
 
 
-def test_verify_off_passes_and_runs_nothing(used: Home, launcher: Launcher, chef_run: Program) -> None:
+def test_verify_off_passes_and_runs_nothing(stocked: Home, launcher: Launcher, chef_run: Program) -> None:
     chef_run.path.write_text('#!/bin/sh\ntouch "$HOME/was-run"\n')
-    before = used.files()
+    before = stocked.files()
     done = launcher.run("verify-off")
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode().splitlines() == [
@@ -123,7 +117,7 @@ def test_verify_off_passes_and_runs_nothing(used: Home, launcher: Launcher, chef
         "and started no process.",
         f"It became {chef_run.path}.",
     ]
-    assert used.files() == before
+    assert stocked.files() == before
 
 
 BREAKS = {
@@ -144,7 +138,7 @@ BREAKS = {
 
 @pytest.mark.parametrize(("does", "seen"), BREAKS.values(), ids=BREAKS.keys())
 def test_verify_off_fails_where_the_launcher_does_too_much(
-    used: Home, package: Path, does: str, seen: str | None
+    stocked: Home, package: Path, does: str, seen: str | None
 ) -> None:
     story = (package / "run.py").read_text()
     (package / "run.py").write_text(
@@ -153,36 +147,36 @@ def test_verify_off_fails_where_the_launcher_does_too_much(
         )
     )
     command = [sys.executable, "-I", str(package / "__main__.py"), "verify-off", "--json"]
-    done = subprocess.run(command, env=used.env, capture_output=True, check=False)
+    done = subprocess.run(command, env=stocked.env, capture_output=True, check=False)
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert not report["passed"]
     assert seen is None or seen in {offence["what"] for offence in report["offences"]}
 
 
-def test_verify_off_passes_where_there_is_no_bytecode_either(used: Home, package: Path) -> None:
+def test_verify_off_passes_where_there_is_no_bytecode_either(stocked: Home, package: Path) -> None:
     for bytecode in list(package.rglob("__pycache__")):
         shutil.rmtree(bytecode)
     command = [sys.executable, "-I", str(package / "__main__.py"), "verify-off"]
-    assert subprocess.run(command, env=used.env, capture_output=True, check=False).returncode == 0
+    assert subprocess.run(command, env=stocked.env, capture_output=True, check=False).returncode == 0
     assert not list(package.rglob("__pycache__"))
 
 
-def test_verify_off_without_a_chef_run_verifies_nothing(used: Home, launcher: Launcher) -> None:
-    used.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
+def test_verify_off_without_a_chef_run_verifies_nothing(stocked: Home, launcher: Launcher) -> None:
+    stocked.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
     done = launcher.run("verify-off")
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"nothing was checked: CHEF_RUN_LAUNCHER_REAL names /nonexistent, which does not exist" in done.stderr
 
 
 def test_a_run_that_is_off_does_nothing_but_become_chef_run(
-    used: Home, launcher: Launcher, chef_run: Program, tmp_path: Path
+    stocked: Home, launcher: Launcher, chef_run: Program, tmp_path: Path
 ) -> None:
     """As seen from outside, by strace."""
     chef_run.path.unlink()
     chef_run.path.symlink_to("/bin/true")
-    used.env["CHEF_TELEMETRY_OPT_OUT"] = ""
-    made, _ = calls(used, tmp_path, str(launcher.path), "exec", *COMMAND_LINE)
+    stocked.env["CHEF_TELEMETRY_OPT_OUT"] = ""
+    made, _ = calls(stocked, tmp_path, str(launcher.path), "exec", *COMMAND_LINE)
     assert offences(made) == []
     assert [call for call in made if call.startswith("execve(")][-1].startswith(f'execve("{chef_run.path}"')
-    assert os.path.exists(used.sessions()[0])
+    assert os.path.exists(stocked.sessions()[0])

@@ -53,12 +53,12 @@ def fresh(home: Home) -> None:
     pass
 
 
-def used(home: Home) -> None:
+def with_sessions(home: Home) -> None:
     home.has_waiting("web01", "web02")
 
 
 def opted_out(home: Home) -> None:
-    used(home)
+    with_sessions(home)
     home.env["CHEF_TELEMETRY_OPT_OUT"] = ""
 
 
@@ -67,7 +67,7 @@ def without_a_home(home: Home) -> None:
 
 
 def failed(home: Home) -> None:
-    used(home)
+    with_sessions(home)
     home.postpone()
     (home.telemetry / "rejected").mkdir()
     os.rename(home.sessions()[0], home.telemetry / "rejected" / home.sessions()[0].name)
@@ -83,7 +83,7 @@ def broken(home: Home) -> None:
     home.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
 
 
-HOMES = [fresh, used, opted_out, without_a_home, failed, misspelt, broken]
+HOMES = [fresh, with_sessions, opted_out, without_a_home, failed, misspelt, broken]
 
 
 @pytest.mark.parametrize("prepare", HOMES, ids=lambda prepare: prepare.__name__)
@@ -107,7 +107,7 @@ def test_what_each_command_prints_is_as_its_schema_says(
     ids=str,
 )
 def test_only_what_has_the_shape_of_a_receipt_is_shown(home: Home, launcher: Launcher, odd: dict[str, object]) -> None:
-    used(home)
+    with_sessions(home)
     line = json.dumps({**RECEIPT, **odd}).replace('"1e400"', "1e400")
     kept = f'{line}\n{json.dumps(RECEIPT)}\n{"[" * 9999}\n{{"day": "2024-01-01"}}\n'
     (home.telemetry / "receipts.jsonl").write_text(kept)
@@ -142,7 +142,7 @@ def test_every_option_json_has_a_schema_and_every_schema_a_version(launcher: Lau
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_key_is_a_sentence_or_a_path(home: Home, launcher: Launcher, chef_run: Program, name: str) -> None:
-    used(home)
+    with_sessions(home)
 
     def keys(value: Any) -> set[str]:
         if isinstance(value, dict):
@@ -161,7 +161,7 @@ def test_no_key_is_a_sentence_or_a_path(home: Home, launcher: Launcher, chef_run
 def test_a_closed_pipe_is_silent_and_a_full_disk_one_line(
     home: Home, launcher: Launcher, chef_run: Program, command: tuple[str, ...]
 ) -> None:
-    used(home)
+    with_sessions(home)
     reader, writer = os.pipe()
     os.close(reader)
     full = os.open("/dev/full", os.O_WRONLY)
@@ -193,7 +193,7 @@ FOR_PEOPLE = [["-h"], ["status"], ["doctor"], ["show"], ["show", "--wire"], ["sh
 def test_no_odd_environment_keeps_a_command_from_printing(
     home: Home, launcher: Launcher, chef_run: Program, odd: dict[str, str]
 ) -> None:
-    used(home)
+    with_sessions(home)
     as_usual = launcher.run("status", "--json").stdout, launcher.run("show", "--wire").stdout
     home.env.update(odd)
     assert (launcher.run("status", "--json").stdout, launcher.run("show", "--wire").stdout) == as_usual
@@ -207,7 +207,7 @@ def test_no_odd_environment_keeps_a_command_from_printing(
 def test_no_size_of_a_terminal_keeps_a_command_from_printing(
     home: Home, launcher: Launcher, chef_run: Program, size: tuple[int, int]
 ) -> None:
-    used(home)
+    with_sessions(home)
     expected = json.loads(launcher.run("status", "--json").stdout)
     for command in (*FOR_PEOPLE, ["status", "--json"]):
         text = launcher.shown(*command, dimensions=size)

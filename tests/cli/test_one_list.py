@@ -100,7 +100,7 @@ def findings(done: subprocess.CompletedProcess[bytes]) -> set[str]:
 
 
 @pytest.fixture
-def healthy(home: Home, launcher: Launcher, chef_run: Program, tmp_path: Path) -> Home:
+def in_order(home: Home, launcher: Launcher, chef_run: Program, tmp_path: Path) -> Home:
     home.has_waiting("web01")
     home.env["CHEF_TELEMETRY_ENDPOINT"] = "https://127.0.0.1:1"
     (tmp_path / "chef-run").symlink_to(launcher.path)
@@ -108,26 +108,26 @@ def healthy(home: Home, launcher: Launcher, chef_run: Program, tmp_path: Path) -
     return home
 
 
-def test_where_there_is_no_reason_there_is_no_finding(healthy: Home, launcher: Launcher) -> None:
+def test_where_there_is_no_reason_there_is_no_finding(in_order: Home, launcher: Launcher) -> None:
     assert findings(launcher.run("doctor", "--json")) == set()
 
 
 @pytest.mark.parametrize("reason", CASES)
-def test_each_reason_has_a_finding(healthy: Home, launcher: Launcher, tmp_path: Path, reason: str) -> None:
+def test_each_reason_has_a_finding(in_order: Home, launcher: Launcher, tmp_path: Path, reason: str) -> None:
     case = CASES[reason]
-    case.prepare(healthy)
+    case.prepare(in_order)
     command = [str(launcher.path), "doctor", "--json"]
     if case.where == "with a policy":
-        done = run_with(system_policy("enabled = false"), *command, env=healthy.env)
+        done = run_with(system_policy("enabled = false"), *command, env=in_order.env)
     else:
         if case.where == "in another distribution":
             command = [sys.executable, "-I", str(without_an_endpoint(tmp_path)), *command[1:]]
         elif case.where == "with small files":
             command = ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command]
         elif case.where == "with a deaf lock":
-            (healthy.telemetry / ".lock").touch()
-            healthy.env.update(flock_that("never answers", tmp_path))
-        done = subprocess.run(command, env=healthy.env, cwd=tmp_path, capture_output=True, check=False)
+            (in_order.telemetry / ".lock").touch()
+            in_order.env.update(flock_that("never answers", tmp_path))
+        done = subprocess.run(command, env=in_order.env, cwd=tmp_path, capture_output=True, check=False)
     assert case.code in findings(done)
 
 

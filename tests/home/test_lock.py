@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.homes import Home
 from tests.support.preloaded import flock_that
-from tests.support.processes import has_ended, pids, shown, status
+from tests.support.processes import has_ended, pids, proc, proc_status
 from tests.support.programs import Launcher, Program
 from tests.support.waiting import wait_until
 
@@ -62,8 +62,8 @@ def test_a_killed_launcher_takes_chef_run_along_meanwhile(deaf: Home, launcher: 
 
 def waits_for_the_lock(launcher: int) -> bool:
     """Whether there is what starts a sender: it shows no arguments."""
-    started = [pid for pid in pids() if status(pid, "PPid") == str(launcher)]
-    return any(shown(pid, "cmdline").startswith("chef-run-launcher") for pid in started)
+    started = [pid for pid in pids() if proc_status(pid, "PPid") == str(launcher)]
+    return any(proc(pid, "cmdline").startswith("chef-run-launcher") for pid in started)
 
 
 def test_status_says_that_the_lock_does_not_answer(deaf: Home, launcher: Launcher) -> None:

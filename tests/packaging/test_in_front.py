@@ -62,7 +62,7 @@ class Machine:
             self.workstation, self.next_workstation = (
                 workstation.rpm(folder, version, red_hat=red_hat) for version in ("1", "2")
             )
-            root.run(*self._rpm, "-i", workstation.machine(folder))
+            root.run(*self._rpm, "-i", workstation.of_this_machine(folder))
 
     _rpm = ("rpm", "--dbpath", "/var/lib/rpm")
 
@@ -451,7 +451,7 @@ def test_it_says_what_it_needs(packages: Path) -> None:
 def test_any_of_the_pythons_of_rhel_8_will_do(machine: Machine, tmp_path: Path, beside: str | None) -> None:
     """Its python3 is 3.6, which will not."""
     rpm = ["rpm", "--dbpath", "/var/lib/rhel"]
-    machine.root.run(*rpm, "-i", workstation.machine(tmp_path, "3.6"))
+    machine.root.run(*rpm, "-i", workstation.of_this_machine(tmp_path, "3.6"))
     if beside:
         machine.root.run(*rpm, "-i", workstation.named(tmp_path, beside))
     done = machine.root.run(*rpm, "-i", "--test", machine.launcher, fails=beside is None)

@@ -18,7 +18,7 @@ SYSTEM = "C:\\windows\\system32"
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Path:
+def drive(tmp_path: Path) -> Path:
     """The drive Z:, with the shims in front, and what may come after them."""
     if shutil.which("wine") is None:
         pytest.skip("needs wine")
@@ -40,16 +40,16 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, newline="\r\n")
 
 
-def run(machine: Path, *cases: tuple[list[str], str]) -> list[tuple[str, int]]:
+def run(drive: Path, *cases: tuple[list[str], str]) -> list[tuple[str, int]]:
     """What each command says, and its exit code, with these folders on the PATH."""
     lines = ["@echo off"]
     for folders, command in cases:
-        path = ";".join([*(f"Z:{machine}/{folder}".replace("/", "\\") for folder in folders), SYSTEM])
+        path = ";".join([*(f"Z:{drive}/{folder}".replace("/", "\\") for folder in folders), SYSTEM])
         lines += [f'set "PATH={path}"', f"cmd /c {command}", "echo code %errorlevel%"]
-    write(machine / "all.bat", "\n".join(lines) + "\n")
-    env = {**os.environ, "WINEPREFIX": str(machine / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
+    write(drive / "all.bat", "\n".join(lines) + "\n")
+    env = {**os.environ, "WINEPREFIX": str(drive / "wine"), "WINEDEBUG": "-all", "DISPLAY": ""}
     subprocess.run(["wine", "cmd", "/c", "exit"], env=env, capture_output=True, check=True)  # sets Windows up
-    all_of_them = ["wine", "cmd", "/c", f"Z:{machine}/all.bat".replace("/", "\\")]
+    all_of_them = ["wine", "cmd", "/c", f"Z:{drive}/all.bat".replace("/", "\\")]
     done = subprocess.run(all_of_them, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     subprocess.run(["wineserver", "-k"], env=env, check=False)
     *said, rest = done.stdout.decode().replace("\r", "").split("code ")
@@ -58,12 +58,12 @@ def run(machine: Path, *cases: tuple[list[str], str]) -> list[tuple[str, int]]:
     return list(zip(texts, codes))
 
 
-@pytest.mark.timeout(300)  # to set Windows up takes long on a machine with much to do
-def test_the_shims_hand_on_what_they_get_and_fail_open(machine: Path) -> None:
+@pytest.mark.timeout(300)  # to set Windows up takes long on a drive with much to do
+def test_the_shims_hand_on_what_they_get_and_fail_open(drive: Path) -> None:
     """The offer of a Python that is none is passed over; the exit code is that of what has run."""
     given = 'web01 "two words" a=b "x&y|z" "%OS%" "" c:\\d\\ !x!'
     got = given.replace("%OS%", "Windows_NT")
-    main = f'"Z:{machine}\\ours\\bin\\..\\lib\\chef-run-launcher\\launcher\\__main__.py"'.replace("/", "\\")
+    main = f'"Z:{drive}\\ours\\bin\\..\\lib\\chef-run-launcher\\launcher\\__main__.py"'.replace("/", "\\")
     python = f"python: -E -s -S {main}"
     none = "chef-run-launcher: found neither chef-run nor a Python to run the launcher\n"
     needs = "chef-run-launcher: needs Python 3.9 or newer on the PATH\n"
@@ -79,7 +79,7 @@ def test_the_shims_hand_on_what_they_get_and_fail_open(machine: Path) -> None:
         "a command": ([a_python, ours], "chef-run-launcher.cmd status", f"{python} status\n", 7),
         "a command without": ([ours, "offer"], "chef-run-launcher.cmd status", needs, 1),
     }
-    shim = f"{machine}/ours/bin/chef-run.cmd".replace("/", "\\")
+    shim = f"{drive}/ours/bin/chef-run.cmd".replace("/", "\\")
     cases = [(folders, command.replace("SHIM", shim)) for folders, command, _, _ in expected.values()]
-    said = dict(zip(expected, run(machine, *cases)))
+    said = dict(zip(expected, run(drive, *cases)))
     assert said == {name: (text, code) for name, (_, _, text, code) in expected.items()}

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import status
+from tests.support.processes import proc_status
 from tests.support.programs import ISOLATED
 from tests.support.tracing import strace
 from tests.support.waiting import wait_until
@@ -86,7 +86,7 @@ def held_up(pid: int) -> Iterator[None]:
 
 def pending(pid: int) -> set[int]:
     """The signals that were sent to the process and that it has not taken."""
-    bits = int(status(pid, "ShdPnd"), 16)
+    bits = int(proc_status(pid, "ShdPnd"), 16)
     return {number for number in range(1, 65) if bits >> number - 1 & 1}
 
 

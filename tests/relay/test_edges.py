@@ -17,7 +17,7 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from tests.support.processes import children, group, has_ended, program_of, shown, state
+from tests.support.processes import children, group, has_ended, proc, program_of, state
 from tests.support.waiting import wait_until
 
 from .harness import INHERIT, PATIENCE, RELAY, Log, Terminal, child, on_terminal, outcome, sh, started
@@ -101,8 +101,8 @@ def test_what_stays_for_a_grandchild_shows_no_arguments(tmp_path: Path, killed: 
             process.kill()
         process.wait(PATIENCE)
         (relay,) = [pid for pid in group(process.pid) if program_of(pid).startswith("python")]
-        wait_until(lambda: "s3cret" not in shown(relay, "cmdline"), "the arguments are forgotten")
-        assert shown(relay, "cmdline").startswith("chef-run-launcher")
+        wait_until(lambda: "s3cret" not in proc(relay, "cmdline"), "the arguments are forgotten")
+        assert proc(relay, "cmdline").startswith("chef-run-launcher")
         (tmp_path / "go").touch()
         wait_until(lambda: has_ended(relay), "the relay goes with the grandchild")
 

@@ -14,7 +14,7 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from tests.support.processes import descriptors, group, has_ended, status
+from tests.support.processes import descriptors, group, has_ended, proc_status
 from tests.support.waiting import wait_until
 
 from .harness import DIRECT, INHERIT, PATIENCE, RELAY, Terminal, assert_same, child, outcome, sh, started
@@ -165,7 +165,7 @@ def test_a_gigabyte_passes_in_bounded_memory() -> None:
             assert piece[:16] == b"%015d\n" % (passed >> 16)
             passed += len(piece)
             if passed % (1 << 28) == 0:
-                largest = max([largest, *(int(status(pid, "VmRSS")) for pid in group(process.pid))])
+                largest = max([largest, *(int(proc_status(pid, "VmRSS")) for pid in group(process.pid))])
         assert process.wait(PATIENCE) == 0
     assert passed == chunks << 16
     assert 0 < largest < 40_000  # KiB

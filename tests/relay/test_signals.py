@@ -17,7 +17,7 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
-from tests.support.processes import group, state, status
+from tests.support.processes import group, proc_status, state
 from tests.support.waiting import wait_until
 
 from .harness import (
@@ -329,7 +329,7 @@ def test_what_the_relay_process_heard_is_not_taken_for_drained(tmp_path: Path) -
 
 
 def catches(pid: int, number: int) -> bool:
-    return bool(int(status(pid, "SigCgt"), 16) >> number - 1 & 1)
+    return bool(int(proc_status(pid, "SigCgt"), 16) >> number - 1 & 1)
 
 
 def terminate_until_ended(process: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ from tests.support.programs import INSTALLED, MAIN
 from tests.support.waiting import wait_until
 
 
-def shown(pid: int, name: str) -> str:
+def proc(pid: int, name: str) -> str:
     """A file of the process in /proc; empty if the process has ended, or is somebody else's."""
     try:
         return os.fsdecode(Path(f"/proc/{pid}/{name}").read_bytes())
@@ -43,17 +43,17 @@ def group(leader: int) -> list[int]:
 
 def children(pid: int) -> list[int]:
     """The processes that this one has started, and not yet waited for."""
-    return [int(each) for each in shown(pid, f"task/{pid}/children").split()]
+    return [int(each) for each in proc(pid, f"task/{pid}/children").split()]
 
 
 def program_of(pid: int) -> str:
     """The name of the program, as ps shows it."""
-    return shown(pid, "comm").strip()
+    return proc(pid, "comm").strip()
 
 
-def status(pid: int, field: str) -> str:
+def proc_status(pid: int, field: str) -> str:
     """The first word of a field of /proc/PID/status; "0" where there is none."""
-    return next((line.split()[1] for line in shown(pid, "status").splitlines() if line.startswith(f"{field}:")), "0")
+    return next((line.split()[1] for line in proc(pid, "status").splitlines() if line.startswith(f"{field}:")), "0")
 
 
 def descriptors(pid: int) -> dict[int, str]:
@@ -67,7 +67,7 @@ def descriptors(pid: int) -> dict[int, str]:
 
 def _stat(pid: int) -> list[str]:
     """State, parent, group, and what follows them in /proc/PID/stat."""
-    return shown(pid, "stat").rpartition(")")[2].split()
+    return proc(pid, "stat").rpartition(")")[2].split()
 
 
 def senders(home: Home) -> list[int]:
@@ -75,7 +75,7 @@ def senders(home: Home) -> list[int]:
     return [
         pid
         for pid in pids()
-        if "send" in shown(pid, "cmdline").split("\0") and f"HOME={home.path}" in shown(pid, "environ").split("\0")
+        if "send" in proc(pid, "cmdline").split("\0") and f"HOME={home.path}" in proc(pid, "environ").split("\0")
     ]
 
 
@@ -89,7 +89,7 @@ def launchers(below: Path) -> list[int]:
     return [
         pid
         for pid in pids()
-        if any(path in shown(pid, "cmdline") for path in here) and any(each in shown(pid, "environ") for each in ours)
+        if any(path in proc(pid, "cmdline") for path in here) and any(each in proc(pid, "environ") for each in ours)
     ]
 
 
