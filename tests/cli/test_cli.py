@@ -8,25 +8,11 @@ import re
 import subprocess
 import sys
 
-import pexpect
 import pytest
 
 from launcher import __version__
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
-
-
-def shown(launcher: Launcher, *arguments: str) -> str:
-    """What a command prints on a terminal of 80 columns."""
-    with launcher.on_a_terminal(*arguments) as terminal:
-        terminal.expect(pexpect.EOF)
-        text: str = terminal.before.decode()
-    return text
-
-
-def lines_shown(launcher: Launcher, *arguments: str) -> list[str]:
-    """The same, line by line, and without colours."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", shown(launcher, *arguments)).splitlines()
 
 
 @pytest.fixture
@@ -65,7 +51,7 @@ def test_help_names_every_command(launcher: Launcher) -> None:
 def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
     if command == ["show", ""]:
         command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
-    lines = lines_shown(launcher, *command)
+    lines = launcher.shown(*command).splitlines()
     assert lines
     # The path of chef-run and the body of a request are not folded, so that they can be copied.
     exact = (used.env["CHEF_RUN_LAUNCHER_REAL"], '{"')
@@ -145,7 +131,7 @@ def test_no_word_of_the_help_is_broken_at_its_hyphen(launcher: Launcher, command
 
 def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
-    lines = lines_shown(launcher, "show")
+    lines = launcher.shown("show").splitlines()
     (row,) = [line for line in lines if line.startswith(record["id"][:8])]
     assert record["host"]["os"] in row
     assert row.rstrip().endswith("1 macos via ssh, 1 linux via ssh")
@@ -153,7 +139,7 @@ def test_show_lists_the_sessions(used: Home, launcher: Launcher) -> None:
 
 def test_show_explains_one_session_in_words(used: Home, launcher: Launcher) -> None:
     record = json.loads(used.sessions()[0].read_text())
-    text = "\n".join(lines_shown(launcher, "show", record["id"]))
+    text = launcher.shown("show", record["id"])
     assert "SHA-256 hash of the target's host name" in text
     for value in (
         record["id"],
@@ -189,7 +175,7 @@ def test_show_wire_can_indent_the_body_beside_the_exact_one(used: Home, launcher
 
 
 def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launcher: Launcher) -> None:
-    text = "\n".join(lines_shown(launcher, "status"))
+    text = launcher.shown("status")
     assert "Telemetry is on: runs are recorded, and reported to http://127.0.0.1:1." in text
     assert "CHEF_TELEMETRY_OPT_OUT" in text
     assert "1 session, the oldest from" in text
@@ -197,7 +183,7 @@ def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launche
 
 def test_status_says_what_turned_it_off(used: Home, launcher: Launcher) -> None:
     used.env["DO_NOT_TRACK"] = "1"
-    lines = lines_shown(launcher, "status")
+    lines = launcher.shown("status").splitlines()
     assert "Telemetry is off: nothing is recorded or sent, because DO_NOT_TRACK is set." in lines
     assert [line.split()[1] for line in lines if line.startswith("*")] == ["DO_NOT_TRACK"]
 
@@ -253,9 +239,9 @@ def test_no_color_is_respected_and_a_pipe_gets_none(used: Home, launcher: Launch
     def colours(text: str) -> list[str]:
         return re.findall(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", text)
 
-    assert colours(shown(launcher, "status"))
+    assert colours(launcher.drawn("status"))
     used.env["NO_COLOR"] = "1"
-    assert not colours(shown(launcher, "status"))
+    assert not colours(launcher.drawn("status"))
     del used.env["NO_COLOR"]
     assert b"\x1b" not in launcher.run("status").stdout
 

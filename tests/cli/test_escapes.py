@@ -12,7 +12,6 @@ from typing import Callable
 import pytest
 
 from launcher.cli.printable import printable
-from tests.cli.test_cli import shown
 from tests.support.homes import Home
 from tests.support.programs import ISOLATED, MAIN, Launcher, Program
 
@@ -135,7 +134,7 @@ def test_no_command_prints_what_a_terminal_would_obey(
 
 @pytest.mark.parametrize("command", ["status", "doctor", "show", "dry-run"])
 def test_on_a_terminal_there_are_our_own_colours_and_no_others(hostile: Home, launcher: Launcher, command: str) -> None:
-    text = re.sub(r"\x1b\[[0-9;]*m|\r+\n", "", shown(launcher, command))
+    text = re.sub(r"\x1b\[[0-9;]*m|\r+\n", "", launcher.drawn(command))
     assert [each for each in text if not each.isprintable()] == []
 
 

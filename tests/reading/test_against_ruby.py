@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from launcher.reading.command_line import NAMES, Refused, parse, targets
+from launcher.reading.command_line import NAMES, Refused, parse
 from tests.support.hashes import sha256
+from tests.support.homes import targets_of
 
 SCRIPT = Path(__file__).with_name("ruby_answers.rb")
 LETTERS = "vhcipuUPnsx-=c_*1"
@@ -99,7 +100,7 @@ def test_ruby_counts_through_a_range_as_we_do() -> None:
     assert len(rubys) == len(ranges)
     for (low, high), steps in zip(ranges, rubys):
         wanted = [sha256(f"web{step}") for step in steps or []] if len(steps or []) <= 24 else []
-        found = [target.sha256 for target in targets([f"web[{low}:{high}]", "directory", "/tmp/foo"])]
+        found = [target.sha256 for target in targets_of(f"web[{low}:{high}]")]
         assert found == wanted, (low, high)
 
 
@@ -111,6 +112,6 @@ def test_ruby_lowers_letters_as_we_do() -> None:
     differing = [
         name
         for name, lowered in zip(names, rubys)
-        if [target.sha256 for target in targets([name, "directory", "/tmp/foo"])] != [sha256(lowered)]
+        if [target.sha256 for target in targets_of(name)] != [sha256(lowered)]
     ]
     assert not differing

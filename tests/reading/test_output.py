@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.reading import output
-from launcher.reading.command_line import Target, targets
 from launcher.reading.output import (
     CAREFUL_SIZE,
     FAMILIES,
@@ -27,6 +26,7 @@ from launcher.reading.output import (
     platforms,
 )
 from tests.support.hashes import sha1
+from tests.support.homes import targets_of
 
 UNSUPPORTED = "'freebsd' is not a supported target operating system at this time."
 NO_PACKAGE = (
@@ -53,10 +53,6 @@ def said(text: str | bytes, *, chunk: int = 0) -> Claims:
     for start in range(0, len(data), chunk or len(data) or 1):
         observer.feed(data[start : start + (chunk or len(data))])
     return findings(observer.report())
-
-
-def hosts(*names: str) -> list[Target]:
-    return targets([",".join(names), "directory", "/tmp/foo"])
 
 
 @pytest.mark.parametrize(
@@ -303,7 +299,13 @@ def test_whatever_errors_txt_holds_is_read_in_bounded_time(unit: bytes) -> None:
 
 def test_what_the_sources_say_is_put_together_by_host() -> None:
     payload, text, errors = ({sha1("a"): {"linux"}}, {sha1("b"): {"openbsd"}}, {sha1("c"): {"hpux"}, sha1("d"): set()})
-    assert platforms(hosts("a", "b", "c", "d", "e"), payload, text, errors) == ["linux", "openbsd", "hpux", None, None]
+    assert platforms(targets_of("a", "b", "c", "d", "e"), payload, text, errors) == [
+        "linux",
+        "openbsd",
+        "hpux",
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -330,23 +332,23 @@ def test_a_host_has_the_system_that_all_sources_agree_on(
     payload: set[str], text: set[str], errors: set[str], system: str | None
 ) -> None:
     sources: list[Claims] = [{sha1("a"): names} for names in (payload, text, errors)]
-    assert platforms(hosts("a:22", "a:2222", "b"), *sources) == [system, system, None]
-    assert platforms(hosts("a"), *reversed(sources)) == [system]
+    assert platforms(targets_of("a:22", "a:2222", "b"), *sources) == [system, system, None]
+    assert platforms(targets_of("a"), *reversed(sources)) == [system]
 
 
 def test_what_names_no_host_counts_for_an_only_target() -> None:
     """For several it would be a guess."""
-    assert platforms(hosts("a"), {}, {"": {"freebsd"}}) == ["freebsd"]
-    assert platforms(hosts("a"), {sha1("a"): {"linux"}}, {"": {"rocky"}}) == ["linux"]
-    assert platforms(hosts("a"), {sha1("a"): {"linux"}}, {"": {"freebsd"}}) == [None]
-    assert platforms(hosts("a", "b"), {}, {"": {"freebsd"}}) == [None, None]
-    assert platforms(hosts("a", "b"), {sha1("a"): {"linux"}}, {"": {"freebsd"}}) == ["linux", None]
+    assert platforms(targets_of("a"), {}, {"": {"freebsd"}}) == ["freebsd"]
+    assert platforms(targets_of("a"), {sha1("a"): {"linux"}}, {"": {"rocky"}}) == ["linux"]
+    assert platforms(targets_of("a"), {sha1("a"): {"linux"}}, {"": {"freebsd"}}) == [None]
+    assert platforms(targets_of("a", "b"), {}, {"": {"freebsd"}}) == [None, None]
+    assert platforms(targets_of("a", "b"), {sha1("a"): {"linux"}}, {"": {"freebsd"}}) == ["linux", None]
     assert platforms([], {}, {"": {"freebsd"}}) == []
 
 
 def test_a_name_outside_the_vocabulary_never_enters_a_record() -> None:
-    assert platforms(hosts("a"), {sha1("a"): {"my secret"}}, {}) == [None]
-    assert platforms(hosts("a"), {sha1("a"): {"my secret"}}, {sha1("a"): {"freebsd"}}) == ["freebsd"]
+    assert platforms(targets_of("a"), {sha1("a"): {"my secret"}}, {}) == [None]
+    assert platforms(targets_of("a"), {sha1("a"): {"my secret"}}, {sha1("a"): {"freebsd"}}) == ["freebsd"]
     assert OS_NAMES[: len(FAMILIES)] == FAMILIES == ("linux", "windows", "macos", "solaris", "aix")
     assert len(set(OS_NAMES)) == len(OS_NAMES) < 256
     assert set(output.FAMILY) < set(OS_NAMES)

@@ -10,6 +10,7 @@ from launcher.reading.command_line import targets
 from launcher.reading.output import OS_NAMES, Observer, findings, platforms
 from launcher.record import adoption
 from tests.support.hashes import sha1
+from tests.support.homes import targets_of
 
 RUNS = 10_000
 OPTIONS = [
@@ -79,7 +80,7 @@ def test_no_canary_leaves_a_payload_and_errors_txt(tmp_path: Path) -> None:
         "Host: cnry Error: CHEFTARG001: 'freebsd' is not a supported target operating system\n"
     )
     ended = max(path.stat().st_mtime for path in tmp_path.iterdir())
-    found = targets(["web01,cnry", "directory", "/tmp/foo"])
+    found = targets_of("web01", "cnry")
     folder = Directory(str(tmp_path))
     adopted = adoption.adopt(folder, found, started=ended - 9, ended=ended, succeeded=False, earlier=())
     failures = adoption.failures(folder, found, started=ended - 9, ended=ended, succeeded=False)

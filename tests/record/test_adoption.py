@@ -15,10 +15,10 @@ import pytest
 
 from launcher.home.files import Directory
 from launcher.reading import payload
-from launcher.reading.command_line import Target, targets
 from launcher.reading.output import Claims
 from launcher.record import adoption
 from tests.support.hashes import sha1
+from tests.support.homes import targets_of
 
 ENDED = 1_800_000_000.0
 STARTED = ENDED - 20
@@ -63,13 +63,14 @@ def written(
     return path
 
 
-def ours(*names: str) -> list[Target]:
-    return targets([",".join(names), "directory", "/tmp/foo"])
-
-
 def adopt(folder: Path, *names: str, succeeded: bool = False, earlier: Iterable[tuple[int, int]] = ()) -> Claims:
     return adoption.adopt(
-        Directory(str(folder)), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded, earlier=set(earlier)
+        Directory(str(folder)),
+        targets_of(*names),
+        started=STARTED,
+        ended=ENDED,
+        succeeded=succeeded,
+        earlier=set(earlier),
     )
 
 
@@ -232,7 +233,7 @@ def test_a_payload_is_adopted_by_the_real_clock(tmp_path: Path) -> None:
     path = written(tmp_path, ("web01", "linux"), began=began, ended=began + time.monotonic() - monotonic)
     path.write_text(path.read_text())  # written now: its time is the file system's
     found = adoption.adopt(
-        Directory(str(tmp_path)), ours("web01"), started=started, ended=time.time(), succeeded=True, earlier=()
+        Directory(str(tmp_path)), targets_of("web01"), started=started, ended=time.time(), succeeded=True, earlier=()
     )
     assert found == {sha1("web01"): {"linux"}}
 
@@ -386,4 +387,6 @@ def errors_txt(folder: Path, *hosts: str, more: str = "") -> Path:
 
 
 def failures(folder: Path, *names: str, succeeded: bool = False) -> Claims:
-    return adoption.failures(Directory(str(folder)), ours(*names), started=STARTED, ended=ENDED, succeeded=succeeded)
+    return adoption.failures(
+        Directory(str(folder)), targets_of(*names), started=STARTED, ended=ENDED, succeeded=succeeded
+    )

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from launcher.home.files import Directory
-from launcher.reading.command_line import targets
 from launcher.reading.output import Claims
 from launcher.record import adoption
 from tests.support.hashes import sha1
+from tests.support.homes import targets_of
 
 # Leaves a payload under the lowest free number, as chef-run does, but never two under one: which of two runs
 # then loses its payload is chance.
@@ -51,7 +51,7 @@ def run(folder: Path, host: str) -> Claims:
     earlier = adoption.before(Directory(str(folder)), started)
     subprocess.run([sys.executable, "-I", "-S", "-c", LEAVE_A_PAYLOAD, str(folder), sha1(host)], check=True)
     ended = time.time()
-    hosts = targets([host, "directory", "/tmp/foo"])
+    hosts = targets_of(host)
     return adoption.adopt(Directory(str(folder)), hosts, started=started, ended=ended, succeeded=True, earlier=earlier)
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from launcher.consent.decision import HOSTS
 from launcher.reading import output
-from launcher.reading.command_line import MAX_TARGETS, Target, targets
+from launcher.reading.command_line import MAX_TARGETS, Target
 from launcher.record import host_os, hosts_key, installation_id, session
+from tests.support.homes import targets_of
 
 HOST = {"os": "debian", "version": "12"}
 ID = "7c900dc6-9fed-4bfb-924b-3d628ee45231"
@@ -46,7 +47,7 @@ def test_each_record_has_an_id_of_its_own() -> None:
 
 
 def test_a_hostname_is_kept_as_the_sum_that_anybody_can_compute() -> None:
-    (target,) = targets(["WEB01", "directory", "/tmp/foo"])
+    (target,) = targets_of("WEB01")
     assert target.sha256 == hashlib.sha256(b"web01").hexdigest()
     assert (
         target.sha256 == "1f94fe445ba97e785acb7ea6f44b8fcb451ba5ddfa72c603380bd96c9158ed0d"
@@ -137,7 +138,7 @@ HOSTNAMES = st.one_of(st.from_regex(r"\A(ssh://|winrm://)?[a-zA-Z0-9.-]{1,20}(:[
 def test_all_that_can_be_built_satisfies_the_schema(
     installation: str, host: dict[str, Any], names: list[str], data: st.DataObject, hosts: str, key: bytes
 ) -> None:
-    found = targets([",".join(names), "directory", "/tmp/foo"])
+    found = targets_of(*names)
     platform = st.sampled_from([None, *output.OS_NAMES])
     platforms = data.draw(st.lists(platform, min_size=len(found), max_size=len(found)))
     made = session.build(installation, host, found, platforms, hosts, key)

@@ -12,11 +12,16 @@ from typing import Any
 from launcher.consent.situation import NOTICE_VERSION
 from launcher.home.layout import NOTICE
 from launcher.home.layout import Home as Layout
-from launcher.reading.command_line import targets
+from launcher.reading.command_line import Target, targets
 from launcher.record import session
 
 # Refused at once. A test that says nothing about an endpoint must not reach the real one.
 NO_ENDPOINT = "http://127.0.0.1:1"
+
+
+def targets_of(*names: str) -> list[Target]:
+    """The targets of a run that connects to these hosts."""
+    return targets([",".join(names), "directory", "/tmp/foo"])
 
 
 class Home:
@@ -62,7 +67,7 @@ class Home:
             session.build(
                 self.installation_id.read_text(),
                 {"os": "debian", "version": "12"},
-                targets([host, "directory", "/tmp/foo"]),
+                targets_of(host),
                 ["linux"],
             )
             for host in hosts

@@ -83,9 +83,14 @@ class Program:
 
     def shown(self, *arguments: str, dimensions: tuple[int, int] = (24, 80)) -> str:
         """What it prints on a terminal of so many rows and columns, without colours."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.drawn(*arguments, dimensions=dimensions)).replace("\r\n", "\n")
+
+    def drawn(self, *arguments: str, dimensions: tuple[int, int] = (24, 80)) -> str:
+        """The same as the terminal gets it."""
         with self.on_a_terminal(*arguments, dimensions=dimensions) as terminal:
             terminal.expect(pexpect.EOF)
-            return re.sub(r"\x1b\[[0-9;]*m", "", terminal.before.decode()).replace("\r\n", "\n")
+            text: str = terminal.before.decode()
+        return text
 
     def on_a_terminal(self, *arguments: str, dimensions: tuple[int, int] = (24, 80)) -> pexpect.spawn[bytes]:
         """On a terminal of its own of so many rows and columns. It must be closed: use it with `with`."""
