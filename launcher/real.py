@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from launcher.relay.handover import NOT_EXECUTABLE, NOT_FOUND
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from launcher.consent.situation import Situation
 
 VARIABLE = "CHEF_RUN_LAUNCHER_REAL"
-NOT_FOUND = 127  # as shells have it
-NOT_EXECUTABLE = 126
 
 # What stands in the scripts that start us: pip's console script, and wrappers around the alias's command.
 _OUR_SCRIPTS = (
@@ -64,10 +64,7 @@ def find(situation: Situation, launcher: str, depth: int = 0) -> str:
         return possible[-1]
     if not_executable:
         raise NoChefRun(NOT_EXECUTABLE, f"{not_executable[0]} is not executable")
-    raise NoChefRun(
-        NOT_FOUND,
-        f"cannot find chef-run: install {profile.name}, or set {VARIABLE} to its path",
-    )
+    raise NoChefRun(NOT_FOUND, f"cannot find chef-run: install {profile.name}, or set {VARIABLE} to its path")
 
 
 def _checked(path: str, named_by: str, launcher: str) -> str | None:

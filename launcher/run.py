@@ -97,9 +97,8 @@ def _depth(situation: Situation) -> int:
     value = situation.variables.get(decision.DEPTH, "")
     depth = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else 0
     if depth >= MAX_DEPTH:
-        raise real.NoChefRun(
-            real.NOT_FOUND, "every chef-run that it finds starts the launcher again; set " + real.VARIABLE
-        )
+        problem = f"every chef-run that it finds starts the launcher again; set {real.VARIABLE}"
+        raise real.NoChefRun(handover.NOT_FOUND, problem)
     return depth
 
 
