@@ -17,6 +17,8 @@ DO_NOT_TRACK = "DO_NOT_TRACK"
 DEPTH = "CHEF_RUN_LAUNCHER_DEPTH"
 DRY_RUN = "CHEF_RUN_LAUNCHER_DRY_RUN"
 
+# The switch, as the launcher's contract and Chef's documentation spell it. Both count.
+SWITCHES = ("enabled", "enable")
 # How much of the hosts is recorded: from all that the privacy page names to nothing.
 HOSTS = ("sha256", "salted", "count", "off")
 
@@ -169,7 +171,7 @@ def _disabled(code: str, name: str, config: Config, at_the_top: bool) -> Source 
     if not isinstance(telemetry, dict):
         return Source(code, name, True, "telemetry is not a table", config.where(None, "telemetry"))
     for section, table in (("telemetry", telemetry), (None, config.tables)):
-        for key in ("enabled", "enable") if section or at_the_top else ():
+        for key in SWITCHES if section or at_the_top else ():
             if key in table and table[key] is not True:
                 message = (
                     f"{'[telemetry] ' if section else ''}{key} is {'false' if table[key] is False else 'not true'}"
@@ -182,7 +184,7 @@ def _says_false(config: Config, at_the_top: bool) -> bool:
     """Whether a file says `false` itself, which disables telemetry for good. Other values count as off only."""
     telemetry = config.tables.get("telemetry")
     candidates = [telemetry if isinstance(telemetry, dict) else {}, *([config.tables] if at_the_top else [])]
-    return any(table.get(key) is False for table in candidates for key in ("enabled", "enable"))
+    return any(table.get(key) is False for table in candidates for key in SWITCHES)
 
 
 def _endpoint(has_endpoint: bool) -> Source:

@@ -10,20 +10,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from launcher.consent.config import Config, in_words
-from launcher.consent.decision import HOSTS
+from launcher.consent.decision import HOSTS, SWITCHES
 
 Tables = Mapping[str, Mapping[str, type]]
 
 # The tables that are ours to read, with the kinds of value of their keys.
 TABLES: Tables = {
     "telemetry": {
-        **dict.fromkeys(("enabled", "enable", "dev", "dev_mode"), bool),
+        **dict.fromkeys((*SWITCHES, "dev", "dev_mode"), bool),
         **dict.fromkeys(("hosts", "endpoint", "format", "ca_file"), str),
     },
     "launcher": {"chef_run": str, "terminal": str},
 }
 # In the system policy the keys may stand at the top too.
-POLICY_TABLES: Tables = {"telemetry": {"enabled": bool, "enable": bool, "hosts": str, "endpoint": str}}
+POLICY_TABLES: Tables = {"telemetry": {**dict.fromkeys(SWITCHES, bool), "hosts": str, "endpoint": str}}
 VALUES = {"hosts": HOSTS, "terminal": ("inherit",)}
 # Sections of chef-run's and of other programs of the Workstation's, which resemble ours or may come to.
 FOREIGN = {"cache", "chef", "connection", "data_collector", "dev", "features", "log", "updates"}
@@ -85,7 +85,7 @@ def _not_in_policy(config: Config, table: str | None, key: str) -> str:
 def _section(config: Config, name: str, value: Mapping[str, Any], tables: Tables) -> list[str]:
     unknown = f"{config.path}: the section [{_shown(name)}] is not known"
     is_meant = name.lower().replace("-", "_") in RESEMBLING
-    if is_meant and any(value.get(key) is False for key in ("enabled", "enable", "telemetry")):
+    if is_meant and any(value.get(key) is False for key in (*SWITCHES, "telemetry")):
         return [f"{unknown}; {INSTEAD}"]
     nearest = None if name in FOREIGN else _nearest(name, tables)
     return [f"{unknown}; did you mean [{nearest}]?"] if nearest else []

@@ -15,6 +15,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from launcher.consent import config, toml
+from launcher.consent.decision import SWITCHES
 from launcher.home import files
 from launcher.home.layout import Home
 
@@ -26,7 +27,7 @@ class Unchangeable(Exception):
 def set_enabled(home: Home, enabled: bool) -> bool:
     """Set [telemetry] enabled; False if the file did not have to be changed.
 
-    Both spellings, `enabled` and `enable`, are set if they are there. The file is replaced as a whole, and keeps its
+    Both SWITCHES are set if they are there. The file is replaced as a whole, and keeps its
     mode and owner; if it is a symbolic link that nobody else can have made, the file that it leads to is. Raises
     Unchangeable, OSError.
     """
@@ -134,7 +135,7 @@ def _with_enabled(old: bytes, enabled: bool) -> bytes:
         telemetry = document["telemetry"]
     if not isinstance(telemetry, MutableMapping):
         raise Unchangeable("telemetry is not a table in it")
-    keys = [key for key in ("enabled", "enable") if key in telemetry]
+    keys = [key for key in SWITCHES if key in telemetry]
     if not keys and not enabled:
         keys = ["enabled"]
     for key in keys:
@@ -150,7 +151,7 @@ def _check_meaning(new: bytes, old: bytes, enabled: bool) -> None:
     """Make sure that, as the decision reads it, only the switch has changed. Raises Unchangeable."""
     after, before = toml.parse(new), toml.parse(old)
     telemetry, old_telemetry = after.pop("telemetry", {}), before.pop("telemetry", {})
-    switches = {key: telemetry.pop(key, enabled) for key in ("enabled", "enable")}
+    switches = {key: telemetry.pop(key, enabled) for key in SWITCHES}
     kept = {key: value for key, value in old_telemetry.items() if key not in switches}
     if set(switches.values()) != {enabled} or telemetry != kept or after != before:
         raise Unchangeable("its other settings would change too; edit it by hand")
