@@ -44,13 +44,13 @@ def loaded_config(arguments: Sequence[str]) -> str | None:
 
 
 def folded(option: str) -> tuple[str, str, str]:
-    """Name, equals sign and value; a long name may have capitals, and `_` for `-`."""
+    """A long option as its name, the equals sign and the value; the name may have capitals, and `_` for `-`."""
     given, equals, glued = option.partition("=")
     return given.replace("_", "-").casefold(), equals, glued
 
 
 def abbreviates(given: str, name: str) -> bool:
-    """Word by word, as OptionParser completes: `i-f` and `identity` are short for `identity-file`."""
+    """Whether `given` is short for `name`, word by word, as OptionParser completes: `i-f` is, for `identity-file`."""
     words, full = given.split("-"), name.split("-")
     return (
         len(words) <= len(full)

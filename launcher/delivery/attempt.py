@@ -37,11 +37,10 @@ class Delivery(NamedTuple):
 
 
 class Stopped(Exception):
-    """No more can be sent now, for the reason in `message`; the server may have asked to wait `retry_after` seconds."""
+    """No more can be sent now; the text says why. The server may have asked to wait `retry_after` seconds."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.message = message
         self.retry_after = retry_after
 
 
@@ -113,9 +112,9 @@ def _deliver(
         try:
             attempt.send_all(waiting)
         except Stopped as stopped:
+            problem = str(stopped)
             progress = attempt.sent + attempt.rejected > 0
-            schedule.fail(home, stopped.message, retry_after=stopped.retry_after, progress=progress)
-            problem = stopped.message
+            schedule.fail(home, problem, retry_after=stopped.retry_after, progress=progress)
         else:
             schedule.clear(home)
     return Delivery(attempt.sent, attempt.rejected, problem)

@@ -11,8 +11,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -113,14 +112,9 @@ class Connection:
             return Outcome(Result.LATER, explain(error))
 
 
-@contextmanager
-def connect(endpoint: Endpoint) -> Iterator[Connection]:
+def connect(endpoint: Endpoint) -> closing[Connection]:
     """A connection to the endpoint, through the proxy that is set for it. The first request opens it."""
-    connection = Connection(endpoint)
-    try:
-        yield connection
-    finally:
-        connection.close()
+    return closing(Connection(endpoint))
 
 
 def _open_pool(endpoint: Endpoint) -> urllib3.HTTPConnectionPool:
@@ -150,7 +144,7 @@ class _FinalAnswer(http.client.HTTPResponse):
     def begin(self) -> None:
         super().begin()
         while http.client.SWITCHING_PROTOCOLS < self.status < http.client.OK:
-            self.headers = None  # type: ignore[assignment]  # by which it knows that it has begun
+            self.headers = None  # type: ignore[assignment]  # or it would take itself to have begun
             super().begin()
 
 

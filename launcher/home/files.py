@@ -237,7 +237,7 @@ class Directory:
         try:
             start = max(0, status.st_size - limit)
             os.lseek(descriptor, start, os.SEEK_SET)
-            content = _up_to(limit, descriptor)
+            content = _up_to(descriptor, limit)
         finally:
             os.close(descriptor)
         return content.partition(b"\n")[2] if start else content
@@ -462,13 +462,13 @@ def _with_mode(descriptor: int) -> int:
 
 
 def _whole(descriptor: int, limit: int) -> bytes:
-    content = _up_to(limit + 1, descriptor)
+    content = _up_to(descriptor, limit + 1)
     if len(content) > limit:
         raise TooLarge(limit)
     return content
 
 
-def _up_to(limit: int, descriptor: int) -> bytes:
+def _up_to(descriptor: int, limit: int) -> bytes:
     content = b""
     while chunk := os.read(descriptor, limit - len(content)):  # one read may return less than there is
         content += chunk

@@ -8,7 +8,7 @@ _LENGTHS = (8, 4, 4, 4, 12)  # of the groups of hexadecimal digits
 
 
 def random() -> bytes:
-    """Those of a random UUID, version 4 (RFC 9562)."""
+    """The bytes of a random UUID, version 4 (RFC 9562)."""
     digits = bytearray(os.urandom(16))
     digits[6] = digits[6] & 0x0F | 0x40
     digits[8] = digits[8] & 0x3F | 0x80

@@ -97,7 +97,7 @@ def _locale_is_c() -> bool:
 
 
 def caller_arguments(arguments: list[str]) -> list[bytes]:
-    """The exact bytes of these, the last words of our command line.
+    """The exact bytes of these arguments, which are the last words of our command line.
 
     Decoding and encoding again is not exact in every locale, so the kernel's copy is preferred.
     """

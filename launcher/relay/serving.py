@@ -37,7 +37,7 @@ _STOPPED_MILLISECONDS = 100
 
 
 def serve(routes: list[Route], make_observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
-    """Live. It starts with all signals blocked, and holds nothing of the caller's. The program may have begun."""
+    """The life of the relay process. It starts with all signals blocked, and holds nothing of the caller's."""
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
     except OSError:
