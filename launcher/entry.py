@@ -59,11 +59,11 @@ def _manage(command: Callable[[], object]) -> NoReturn:
     except OSError as error:
         # Nearly always it is standard output that cannot be written; nor could it be when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        _end(f"cannot continue: {error.strerror} ({_place(error)})", 1)
+        _fail(f"cannot continue: {error.strerror} ({_place(error)})")
     except Exception as error:
         quiet.note(error)
         # Where, and not what: its text may quote anything.
-        _end(f"internal error: {type(error).__name__} at {_place(error)}; please report it", 1)
+        _fail(f"internal error: {type(error).__name__} at {_place(error)}; please report it")
     sys.exit()
 
 
@@ -86,11 +86,10 @@ def _wrapped(arguments: list[str]) -> NoReturn:
     try:
         run(arguments)
     except real.NoChefRun as problem:
-        _end(str(problem), problem.exit_code)
+        _fail(str(problem), problem.exit_code)
 
 
-def _end(problem: str, code: int) -> NoReturn:
-    from launcher.cli.complaint import complain
+def _fail(problem: str, code: int = 1) -> NoReturn:
+    from launcher.cli.complaint import fail
 
-    complain(problem)
-    sys.exit(code)
+    fail(problem, code)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-import typer
-
-from launcher.cli.complaint import complain
+from launcher.cli.complaint import fail
 from launcher.cli.output import console, count, plain, say_what_is_skipped
 from launcher.consent import switch
 from launcher.consent.situation import Situation
@@ -30,8 +28,7 @@ def disable() -> None:
     if is_new:
         say_what_is_skipped(home)
     if left:
-        complain(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
-        raise typer.Exit(1)
+        fail(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
     console.print(f"{count(dropped, 'waiting session')} dropped." if dropped else "No session was waiting.")
     if spool.rejected(home) or home.telemetry.has(RECEIPTS):
         console.print("To delete rejected sessions and the receipts of sent ones as well, use `purge`.")
@@ -60,15 +57,12 @@ def _set(enabled: bool) -> tuple[Home, bool]:
     home = situation.home
     problem = situation.home_problem
     if home is None or problem:
-        complain(f"nothing was changed: {problem or 'HOME is not set'}")
-        raise typer.Exit(1)
+        fail(f"nothing was changed: {problem or 'HOME is not set'}")
     was_there = home.workstation.exists()
     try:
         switch.set_enabled(home, enabled)
     except switch.Unchangeable as error:
-        complain(f"{home.config} was not changed: {error}")
-        raise typer.Exit(1) from None
+        fail(f"{home.config} was not changed: {error}")
     except OSError as error:
-        complain(f"{home.config} cannot be changed ({error.strerror})")
-        raise typer.Exit(1) from None
+        fail(f"{home.config} cannot be changed ({error.strerror})")
     return home, not was_there and home.workstation.exists()

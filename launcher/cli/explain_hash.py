@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from launcher.cli.complaint import complain
+from launcher.cli.complaint import fail
 from launcher.cli.output import console, plain, print_exactly, print_json
 from launcher.consent.config import in_words
 from launcher.consent.situation import Situation
@@ -29,8 +29,7 @@ def explain_hash(
     """
     targets = command_line.targets(["--", host, "directory", "/"])
     if not targets:
-        complain("chef-run would not accept that as a target")
-        raise typer.Exit(1)
+        fail("chef-run would not accept that as a target")
     situation = Situation(os.environ)
     hosts = situation.decision.hosts
     hashes = _hashes(targets, hosts.level, situation.home)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from launcher.cli.complaint import complain
+from launcher.cli.complaint import fail
 from launcher.cli.output import NOTHING_WAITS, console, count, plain, print_json
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _print(done: Delivery) -> None:
     elif not done.problem:
         console.print(NOTHING_WAITS)
     if done.problem:
-        complain(f"not sent: {done.problem}")
+        fail(f"not sent: {done.problem}")
 
 
 def _print_outcome(session_id: str, outcome: Outcome) -> None:

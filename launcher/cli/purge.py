@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from launcher import fallback
-from launcher.cli.complaint import complain
+from launcher.cli.complaint import fail
 from launcher.cli.output import console, count, say_what_is_skipped
 from launcher.consent.situation import Situation
 from launcher.delivery import receipts
@@ -34,8 +34,7 @@ def purge(
     situation = Situation(os.environ)
     home = situation.home
     if home is None or situation.home_problem:
-        complain(f"nothing was deleted: {situation.home_problem or 'HOME is not set'}")
-        raise typer.Exit(1)
+        fail(f"nothing was deleted: {situation.home_problem or 'HOME is not set'}")
     if not yes:
         _ask(_what(home, reset_id))
     waiting, left = spool.discard_all(home)
@@ -51,8 +50,7 @@ def purge(
             say_what_is_skipped(home)
     left += rejected_left + receipts_left
     if left:
-        complain(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
-        raise typer.Exit(1)
+        fail(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
 
 
 def _what(home: Home, reset_id: bool) -> str:
@@ -66,8 +64,6 @@ def _what(home: Home, reset_id: bool) -> str:
 def _ask(what: str) -> None:
     """Ask for confirmation. Ends the command without it."""
     if not sys.stdin or not sys.stdin.isatty():
-        complain("nothing was deleted: without a terminal to confirm on, use --yes")
-        raise typer.Exit(1)
+        fail("nothing was deleted: without a terminal to confirm on, use --yes")
     if not typer.confirm(fallback.folded(f"Delete {what}?"), err=True):
-        complain("nothing was deleted")
-        raise typer.Exit(1)
+        fail("nothing was deleted")

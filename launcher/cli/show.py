@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.tree import Tree
 
-from launcher.cli.complaint import complain
+from launcher.cli.complaint import fail
 from launcher.cli.output import NOTHING_WAITS, console, count, moment, plain, print_exactly, print_json
 from launcher.consent.situation import Situation
 from launcher.delivery import encode
@@ -57,8 +57,7 @@ def show(
     sessions = waiting(home, wanted or "") if home else []
     key = hosts_key.read(home) if home else None
     if wanted and not sessions:
-        complain(f"no waiting session has an ID that begins with {wanted!r}")
-        raise typer.Exit(1)
+        fail(f"no waiting session has an ID that begins with {wanted!r}")
     if wire:
         _print_requests(situation, sessions, key, as_json=as_json, indent=indent)
     elif as_json:
@@ -131,8 +130,7 @@ def _print_requests(
     try:
         destination = usable_endpoint(situation)
     except NothingMaySend as error:
-        complain(str(error))
-        raise typer.Exit(1) from None
+        fail(str(error))
     found = requests(destination, sessions, situation.decision.hosts.level, key)
     if as_json:
         print_json(found.as_json())

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from launcher.cli import watched
-from launcher.cli.complaint import complain
+from launcher.cli.complaint import fail
 from launcher.cli.output import console, plain, print_json
 from launcher.cli.status import chef_run
 from launcher.consent.decision import DRY_RUN, OPT_OUT, Decision
@@ -34,8 +34,7 @@ def verify_off(
     situation = Situation(os.environ)
     wanted = chef_run(situation)
     if wanted["path"] is None:
-        complain(f"nothing was checked: {wanted['problem'] or ''}")
-        raise typer.Exit(1)
+        fail(f"nothing was checked: {wanted['problem'] or ''}")
     off_by = _off_by(situation.decision)
     seen = _watch({} if off_by else {OPT_OUT: ""})
     became = [subject for what, subject in seen if what == watched.BECAME]
@@ -84,8 +83,7 @@ def _watch(more: dict[str, str]) -> list[tuple[str, str]]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        complain(f"the run that was watched did not become chef-run within {TIMEOUT} seconds")
-        raise typer.Exit(1) from None
+        fail(f"the run that was watched did not become chef-run within {TIMEOUT} seconds")
     return [_parsed(line) for line in done.stdout.splitlines()]
 
 
