@@ -1,6 +1,7 @@
 """The management commands, `chef-run-launcher COMMAND`: one file each, registered in `app`.
 
-They show and change what the other rooms know. No other room imports them.
+They show and change what the other rooms know. No other room imports them, and none of them another: what several show
+is in a file of its own.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from rich.table import Table
 from launcher import PACKAGE, fallback, make_importable, real
 from launcher.cli import in_front
 from launcher.cli.notes import notes
+from launcher.cli.obstacles import look_at_lock, lost_runs, not_permitted
 from launcher.cli.output import console, count, moment, plain, print_json
-from launcher.cli.status import look_at_lock, lost_runs, not_permitted
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, proxy, schedule, trust

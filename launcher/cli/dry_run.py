@@ -6,8 +6,8 @@ import os
 from typing import Optional
 
 from launcher.cli.output import console, facts, moment, plain, print_json, show_json
-from launcher.cli.show import Requests, requests, waiting
-from launcher.cli.status import chef_run, source_rows, sources
+from launcher.cli.run_facts import chef_run, source_rows, sources
+from launcher.cli.waiting import Requests, requests, waiting
 from launcher.consent.situation import Situation
 from launcher.delivery import schedule
 from launcher.delivery.plan import NothingMaySend, plan

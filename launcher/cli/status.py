@@ -1,26 +1,25 @@
 """`status`: whether runs are recorded, why, and what has become of the records."""
 
 import os
-import sys
-from typing import Annotated, Any, Optional, Union
+from typing import Annotated, Any, Optional
 
 import typer
 
-from launcher import __version__, real
+from launcher import __version__
 from launcher.cli.notes import notes
+from launcher.cli.obstacles import failure_to_read, look_at_lock, lost_runs, not_permitted
 from launcher.cli.output import console, count, facts, moment, plain, print_json
+from launcher.cli.run_facts import chef_run, source_rows, sources
 from launcher.consent.config import in_words
 from launcher.consent.decision import Decision, Source
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
 from launcher.delivery.encode import FORMATS
-from launcher.home import lock, losses, spool
-from launcher.home.layout import LOCK, Home
-from launcher.quiet import in_background
-from launcher.record import installation_id, session
+from launcher.home import losses, spool
+from launcher.home.layout import Home
+from launcher.record import installation_id
 
 RECEIPTS_SHOWN = 3
-LOCK_SECONDS = 1  # that a lock may take to answer: on a network file system it may never do so
 
 
 def status(
@@ -65,27 +64,6 @@ def examine(situation: Situation) -> dict[str, Any]:
     }
 
 
-def sources(decision: Decision) -> list[dict[str, Any]]:
-    """Every source of the decision, as printed in JSON."""
-    return [
-        {"code": each.code, "name": each.name, "off": each.off, "says": each.message, "where": _where(each)}
-        for each in decision.sources
-    ]
-
-
-def _where(source: Source) -> str:
-    return source.where if isinstance(source.where, str) else in_words(source.where)
-
-
-def chef_run(situation: Situation) -> dict[str, Optional[str]]:
-    """The program that would run, or why there is none."""
-    try:
-        path = real.find(situation, sys.argv[0])
-    except real.NoChefRun as problem:
-        return {"path": None, "problem": str(problem)}
-    return {"path": path, "problem": None}
-
-
 def _stored(home: Optional[Home]) -> dict[str, Any]:
     if home is None:
         return {"folder": None}
@@ -100,7 +78,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "installation_id": installation_id.read(home),
         "notice_shown": notice_is_current(home),
         "waiting": len(waiting),
-        "unreadable": sum(_failure_to_read(home, name) is not None for _, name in waiting),
+        "unreadable": sum(failure_to_read(home, name) is not None for _, name in waiting),
         "not_permitted": not_permitted(home),
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
@@ -113,37 +91,6 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "next_attempt": failure and failure.not_before,
         "receipts": receipts.read(home)[-RECEIPTS_SHOWN:],
     }
-
-
-def look_at_lock(home: Home) -> tuple[Optional[bool], Optional[str]]:
-    """Whether a sender holds the lock; None, and why, if that cannot be known. Nothing is sent then."""
-    path = os.path.join(home.telemetry.path, LOCK)
-    held = in_background(_held, home)(LOCK_SECONDS)
-    if held is None:
-        return None, f"{path} does not respond, and nothing is sent: is its file server reachable?"
-    if isinstance(held, OSError):
-        return None, f"{path} cannot be opened ({held.strerror}), and nothing is sent: delete it"
-    return held, None
-
-
-def _held(home: Home) -> Union[bool, OSError]:
-    try:
-        return lock.is_held(home)
-    except OSError as error:
-        return error
-
-
-def not_permitted(home: Home) -> int:
-    """How many waiting sessions this user may not read, and so cannot send."""
-    return sum(isinstance(_failure_to_read(home, name), PermissionError) for _, name in spool.oldest_first(home))
-
-
-def _failure_to_read(home: Home, name: str) -> Optional[Exception]:
-    try:
-        session.read(home.telemetry, name)
-    except (OSError, session.InvalidSession) as error:
-        return error
-    return None
 
 
 def _print(report: dict[str, Any], decision: Decision) -> None:
@@ -180,17 +127,6 @@ def _because(reason: Source) -> str:
     return f"{reason.message} in {where}" if is_setting else f"of {where}: {reason.message}"
 
 
-def source_rows(decision: Decision) -> list[tuple[str, str]]:
-    """The sources, each that turns telemetry off with a mark."""
-    rows = []
-    for source in decision.sources:
-        name, message = source.name, source.message
-        if not isinstance(source.where, str):  # the path is moved to the column in which lines are folded
-            name, message = name.removesuffix(f" {source.where[0]}"), f"{message} ({in_words(source.where)})"
-        rows.append((("* " if source.off else "  ") + name, message))
-    return rows
-
-
 def _settings_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     chef_run, destination = report["chef_run"], report["endpoint"]
     rows = [
@@ -203,12 +139,6 @@ def _settings_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if report["folder"]:
         rows.append(("installation ID", report["installation_id"] or "not created yet"))
     return rows
-
-
-def lost_runs(lost: dict[str, int]) -> str:
-    """The runs that were not recorded, with the reasons."""
-    reasons = ", ".join(f"{losses.REASONS[code]} ({number})" for code, number in lost.items())
-    return f"{count(sum(lost.values()), 'run')}: {reasons}"
 
 
 def _hosts(hosts: dict[str, Any]) -> str:

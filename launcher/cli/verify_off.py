@@ -11,7 +11,7 @@ import typer
 from launcher.cli import watched
 from launcher.cli.complaint import fail
 from launcher.cli.output import console, plain, print_json
-from launcher.cli.status import chef_run
+from launcher.cli.run_facts import chef_run
 from launcher.consent.decision import DRY_RUN, OPT_OUT, Decision
 from launcher.consent.situation import Situation
 
