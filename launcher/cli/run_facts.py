@@ -5,20 +5,16 @@ from typing import Any, Optional
 
 from launcher import real
 from launcher.consent.config import in_words
-from launcher.consent.decision import Decision, Source
+from launcher.consent.decision import Decision
 from launcher.consent.situation import Situation
 
 
 def sources(decision: Decision) -> list[dict[str, Any]]:
     """Every source of the decision, as printed in JSON."""
     return [
-        {"code": each.code, "name": each.name, "off": each.off, "says": each.message, "where": _where(each)}
+        {"code": each.code, "name": each.name, "off": each.off, "says": each.message, "where": in_words(each.where)}
         for each in decision.sources
     ]
-
-
-def _where(source: Source) -> str:
-    return source.where if isinstance(source.where, str) else in_words(source.where)
 
 
 def chef_run(situation: Situation) -> dict[str, Optional[str]]:

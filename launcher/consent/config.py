@@ -59,9 +59,11 @@ class Config:
         return self.path, toml.line_of(self.source, table, key) if self.source else None
 
 
-def in_words(place: Place) -> str:
-    """A place, as it is shown to people and to programs."""
-    path, line = place
+def in_words(where: Place | str) -> str:
+    """A place, as it is shown to people and to programs; words stay as they are."""
+    if isinstance(where, str):
+        return where
+    path, line = where
     return path if line is None else f"{path}:{line}"
 
 
