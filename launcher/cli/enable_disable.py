@@ -8,6 +8,7 @@ from launcher.cli.complaint import fail
 from launcher.cli.output import console, count, plain, say_what_is_skipped
 from launcher.consent import switch
 from launcher.consent.situation import Situation
+from launcher.delivery.plan import because
 from launcher.home import spool
 from launcher.home.layout import RECEIPTS, Home
 
@@ -48,7 +49,7 @@ def enable() -> None:
     console.print(f"{state} {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
     if reason:
-        console.print(f"It is still off for another reason: {plain(reason.name)}: {plain(reason.message)}.")
+        console.print(f"It is still off, because {plain(because(reason))}.")
 
 
 def _set(enabled: bool) -> tuple[Home, bool]:

@@ -111,7 +111,7 @@ def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Lau
     stocked.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     done = launcher.run("enable")
     assert done.returncode == 0
-    assert b"It is still off for another reason: CHEF_TELEMETRY_OPT_OUT: set." in done.stdout
+    assert b"It is still off, because CHEF_TELEMETRY_OPT_OUT is set." in done.stdout
 
 
 def test_config_tomls_mode_stays_and_a_symlink_is_followed(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
