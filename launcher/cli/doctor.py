@@ -47,7 +47,12 @@ PARTS = (
 LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib3")
 
 
-TITLES = {"chef_run": "chef-run", "config_toml": "config.toml", "in_front": "chef-run in the shell"}
+TITLES = {
+    "chef_run": "chef-run",
+    "config_toml": "config.toml",
+    "in_front": "chef-run in the shell",
+    "authorities": "certificate authorities",
+}
 COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
 
 
@@ -108,7 +113,7 @@ def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
     yield from broken
     programs = [] if broken else list(_guarded("chef_run", _chef_run, situation))
     yield from programs
-    yield from _guarded("in_front", _in_front, situation, all(each.state == OK for each in programs))
+    yield from _guarded("in_front", _in_front, situation, bool(broken) or any(each.state == OK for each in programs))
     yield from _guarded("start", _starts, situation)
     if broken:
         return  # what follows needs them
@@ -210,7 +215,6 @@ def _runs_alone() -> str:
 def _chef_run(situation: Situation) -> Iterator[Finding]:
     if decision.DEPTH in situation.variables:
         yield Finding("chef_run", PROBLEM, f"{decision.DEPTH} is set, as if a launcher had started this one: unset it")
-        return
     program = chef_run(situation)
     if program["path"]:
         yield Finding("chef_run", OK, program["path"])
@@ -239,7 +243,7 @@ def _configs(situation: Situation) -> Iterator[Finding]:
     if ours and ours.problem:
         yield Finding("config_toml", PROBLEM, f"{ours.path}: {ours.problem}; telemetry is off until this is repaired")
     elif ours:
-        yield Finding("config_toml", OK, ours.path if ours.exists else f"{ours.path} does not exist, and need not")
+        yield Finding("config_toml", OK, ours.path if ours.exists else f"{ours.path} does not exist, which is fine")
         if ours.text("launcher", "chef_run") and fallback.may_be_anothers(ours.path):
             message = f"chef_run under [launcher] is ignored, as users other than root can change {ours.path}"
             yield Finding("config_toml", PROBLEM, f"{message}: make it and its directories writable by root alone")
@@ -346,7 +350,7 @@ def _notice(situation: Situation) -> Iterator[Finding]:
         yield Finding("notice", OK, "shown")
     elif spool.any_waiting(home):
         message = "sessions are waiting, but the notice has not been shown, or this could not be saved: nothing is sent"
-        yield Finding("notice", PROBLEM, f"{message}; run chef-run with standard error open")
+        yield Finding("notice", PROBLEM, f"{message}; run chef-run without closing its standard error")
     else:
         yield Finding("notice", NOTE, "not shown yet: the next run of chef-run shows it, and nothing is sent before")
 
@@ -366,7 +370,7 @@ def _delivery(situation: Situation) -> Iterator[Finding]:
         message += "or run chef-run-launcher flush now"
         yield Finding("last_delivery", PROBLEM, message)
     elif not failure:
-        yield Finding("last_delivery", OK, "nothing failed")
+        yield Finding("last_delivery", OK, "no failure")
     unwritable = receipts.obstacle(home)
     if unwritable:
         yield Finding("receipts", PROBLEM, f"{unwritable}, and nothing is sent: delete it")
@@ -384,7 +388,7 @@ def _rejected(situation: Situation) -> Iterator[Finding]:
         yield Finding("rejected", PROBLEM, rejected_sessions(home))
     dropped = spool.dropped(home)
     if dropped:
-        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or over the limit")
+        yield Finding("dropped", NOTE, f"{count(dropped, 'session')}: too old, too large, or over the limit")
 
 
 def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:
@@ -392,7 +396,7 @@ def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:
         destination = usable_endpoint(situation)
     except NothingMaySend as problem:
         state = NOTE if problem.why == "no_endpoint" else PROBLEM
-        yield Finding("endpoint", state, f"{problem}: nothing is sent")
+        yield Finding("endpoint", state, f"{problem}, so nothing is sent")
     else:
         yield Finding("endpoint", OK, f"{destination.url}, set by {destination.named_by}")
         yield from _connection(destination, network)
@@ -410,7 +414,7 @@ def _connection(destination: Endpoint, network: bool) -> Iterator[Finding]:
     try:
         trust.context(destination)
         named = destination.ca_file or os.environ.get("SSL_CERT_FILE") or "this machine"
-        yield Finding("authorities", OK, f"certificate authorities of {named}")
+        yield Finding("authorities", OK, f"those of {named}")
     except trust.Unusable as problem:
         usable = False
         yield Finding("authorities", PROBLEM, f"{problem}: nothing is sent until this is corrected")

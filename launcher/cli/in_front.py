@@ -40,7 +40,7 @@ def examine(variables: Mapping[str, str], *, has_chef_run: bool) -> tuple[bool |
         at_login = _ask(variables, "-l") if shell == "bash" else None
         if at_login is not None and not _leads_to_us(at_login, variables) and not _is_a_path_of_ours(at_login):
             add = "[ -f ~/.bashrc ] && . ~/.bashrc"
-            return None, f"login shells of bash do not read ~/.bashrc here: add {add} to ~/.bash_profile"
+            return None, f"login shells of bash do not read ~/.bashrc here; add {add} to ~/.bash_profile"
         return True, f"{shell} runs chef-run through the launcher"
     found = _on_path(variables)
     first = found[0] if found else None
@@ -49,17 +49,17 @@ def examine(variables: Mapping[str, str], *, has_chef_run: bool) -> tuple[bool |
         whose = shell
         first = _path_in(answer)
         if answer and not first and "not found" not in answer:
-            return False, f"{shell} has an alias or a function of its own for chef-run: {_line(shell)}"
+            return False, f"{shell} has an alias or a function of its own for chef-run; {_line(shell)}"
     if first and real.is_launcher(first, sys.argv[0]):
         if shell and answer is None:
             return None, f"{shell} could not be asked: it finds {first}, the launcher, unless an alias comes before it"
         return True, f"{first} is the launcher"
     if not first and not has_chef_run:
-        return None, f"{whose} finds no chef-run, as there is none; once there is: {_remedy(shell)}"
+        return None, f"{whose} finds no chef-run, as there is none; once it is installed, {_remedy(shell)}"
     behind = next((path for path in found if real.is_launcher(path, sys.argv[0])), None)
     if first and behind:
-        return False, f"{whose} finds {first} before {behind}: {_line(shell)}"
-    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}: {_remedy(shell)}"
+        return False, f"{whose} finds {first} before {behind}; {_line(shell)}"
+    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}; {_remedy(shell)}"
 
 
 def _leads_to_us(answer: str, variables: Mapping[str, str]) -> bool:

@@ -100,7 +100,7 @@ def test_a_path_that_leads_past_us_is_named_with_the_line_to_add(
     (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
     healthy.env["PATH"] = f"{chef_run.path.parent}:{tmp_path / 'bin'}:{healthy.env['PATH']}"
     state, says = examine(launcher)[1]["in_front"]
-    assert (state, says.partition(": ")[0]) == (
+    assert (state, says.partition("; ")[0]) == (
         "problem",
         f"{shell or 'your PATH'} finds {chef_run.path} before {tmp_path / 'bin' / 'chef-run'}",
     )
@@ -146,7 +146,7 @@ def test_a_missing_chef_run_comes_first_and_its_consequences_do_not(healthy: Hom
     assert lines[2].startswith("problem  chef-run: cannot find chef-run: install Chef Workstation, or set")
     assert examine(launcher)[1]["in_front"] == (
         "note",
-        "bash finds no chef-run, as there is none; once there is: add this line to the end of ~/.bashrc: "
+        "bash finds no chef-run, as there is none; once it is installed, add this line to the end of ~/.bashrc: "
         'eval "$(chef-run-launcher shell-init bash)"',
     )
 

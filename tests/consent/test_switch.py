@@ -97,13 +97,26 @@ def test_disable_drops_what_waits_at_once_and_says_how_many(
     stocked.postpone()
     done = launcher.run("disable")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"2 waiting sessions dropped." in done.stdout
+    assert b"Deleted 2 waiting sessions." in done.stdout
     assert stocked.sessions() == []
     assert not unfinished.exists()
     assert not (stocked.telemetry / ".next-attempt").exists()
     launcher.exec("web03", "a", "b")
     assert stocked.sessions() == []
     assert collector.requests == []
+
+
+def test_each_switch_says_what_it_has_changed(stocked: Home, launcher: Launcher) -> None:
+    said = [
+        launcher.run(command).stdout.decode().splitlines()[0] for command in ("disable", "disable", "enable", "enable")
+    ]
+    assert said == [
+        f"{words} in {stocked.config}."
+        for words in (
+            *("Turned telemetry off", "Telemetry is already off"),
+            *("Turned telemetry on", "Telemetry is not turned off"),
+        )
+    ]
 
 
 def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Launcher) -> None:
