@@ -239,6 +239,16 @@ def test_purge_asks_on_a_terminal(stocked: Home, launcher: Launcher, answer: str
     assert len(stocked.sessions()) == left
 
 
+def test_purge_deletes_nothing_where_its_question_is_ended(stocked: Home, launcher: Launcher) -> None:
+    with launcher.on_a_terminal("purge") as terminal:
+        terminal.expect("Delete 2 waiting sessions.*: ")
+        terminal.sendeof()
+        terminal.expect(r"\r\nchef-run-launcher: aborted\r\n")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 1
+    assert len(stocked.sessions()) == 2
+
+
 @pytest.mark.parametrize("stdin", ["</dev/null", "<&-"])
 def test_purge_deletes_nothing_where_there_is_nobody_to_ask(stocked: Home, launcher: Launcher, stdin: str) -> None:
     command = ["sh", "-c", f'"$0" purge {stdin}', str(launcher.path)]
