@@ -70,14 +70,14 @@ def find(situation: Situation, launcher: str, depth: int = 0) -> str:
 def _checked(path: str, named_by: str, launcher: str) -> str | None:
     """The path, which somebody has named; None if it means what our packages have put aside. Raises NoChefRun."""
     if not os.path.exists(path):
-        raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist")
+        raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which does not exist; correct that")
     if not os.path.isfile(path) or not os.access(path, os.X_OK):
-        raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file")
+        raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file; correct that")
     if not is_launcher(path, launcher):
         return path
     if _has_been_put_aside(path):
         return None
-    raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself")
+    raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself; correct that")
 
 
 def _has_been_put_aside(path: str) -> bool:

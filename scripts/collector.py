@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """A telemetry collector for this machine alone: it takes sessions on 127.0.0.1 and shows what it got.
 
-It prints its address, then a line for each session. It ends with its standard input, on Ctrl-C or SIGTERM.
+It prints its address, then a line for each session. It ends on Ctrl-C or SIGTERM, and if its standard input is a pipe,
+with that.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import ssl
+import stat
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
 def receive(path: str, body: bytes) -> tuple[int, list[str]]:
     """The answer's status, and a line for each session in the body."""
     if path not in DESCRIPTIONS:
-        return 404, [f"refused: {path} is no address of a collector"]
+        return 404, [f"refused: nothing is received at {path}"]
     try:
         return 202, DESCRIPTIONS[path](json.loads(body))
     except (ValueError, LookupError, TypeError) as error:
@@ -102,24 +105,47 @@ def stop(signal_number: int, frame: object) -> NoReturn:
     raise SystemExit
 
 
+def wait_for_the_end() -> None:
+    """Return when the pipe on standard input ends. A terminal is not read from: in the background, that stops us."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:  # closed
+        mode = 0
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        sys.stdin.buffer.read()
+    else:
+        threading.Event().wait()
+
+
+def give_up(problem: str, error: Exception) -> NoReturn:
+    sys.exit(f"collector.py: {problem} ({getattr(error, 'strerror', None) or error})")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Receives sessions on 127.0.0.1, and shows them.")
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes any that is free")
-    parser.add_argument("--log", metavar="FILE", help="append each request to FILE, as a line of JSON")
-    parser.add_argument("--certfile", help="serve HTTPS, with this certificate")
-    parser.add_argument("--keyfile", help="the certificate's key, where it is not in the same file")
+    parser = argparse.ArgumentParser(description="Receives sessions on 127.0.0.1 and prints them.")
+    parser.add_argument("--port", type=int, default=0, help="the port; by default, one that is free")
+    parser.add_argument("--log", metavar="FILE", help="append each request to FILE as a line of JSON")
+    parser.add_argument("--certfile", help="serve HTTPS with this certificate")
+    parser.add_argument("--keyfile", help="the key of the certificate, if it is in another file")
     options = parser.parse_args()
     tls = None
     if options.certfile:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        tls.load_cert_chain(options.certfile, options.keyfile)
+        try:
+            tls.load_cert_chain(options.certfile, options.keyfile)
+        except OSError as error:
+            give_up("cannot use this certificate and its key; check --certfile and --keyfile", error)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    with Collector(options.port, options.log, tls) as collector:
+    try:
+        collector = Collector(options.port, options.log, tls)
+    except (OSError, OverflowError) as error:
+        give_up(f"cannot use port {options.port}; choose another, or leave out --port for one that is free", error)
+    with collector:
         threading.Thread(target=collector.serve_forever, args=(0.05,), daemon=True).start()
         print(f"collecting at {collector.url}", flush=True)
         try:
-            sys.stdin.buffer.read()
+            wait_for_the_end()
         finally:
             collector.shutdown()
 

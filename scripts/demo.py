@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Shows the whole loop of chef-run-launcher, and checks each step of it: `make demo`.
+"""Shows what chef-run-launcher does, from a first run to the arrival of its record, and checks each step: `make demo`.
 
-Nothing of the person's own is touched: HOME is a temporary folder, chef-run is the stand-in beside this file,
-and what is sent goes to a collector on this machine. Exits with 0 only if every step was seen to work.
+Nothing of the person's own is touched: HOME is a temporary directory, chef-run is the stand-in beside this file,
+and what is sent goes to a collector on this machine. Exits with 0 only if every step has worked.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ assert sys.platform != "win32", "the demo needs a terminal of the Unix kind"
 
 SCRIPTS = Path(__file__).parent
 SECONDS_TO_WAIT = 20
-COLUMNS = 79  # of what is printed, so that it fits any terminal of 80
+COLUMNS = 80  # of what is printed
 
 
 class Failed(Exception):
-    """Something was not seen to work."""
+    """A step has not worked."""
 
 
 class Demo:
@@ -72,6 +72,7 @@ class Demo:
         for output in everything(terminal):
             sys.stdout.buffer.write(output)
             sys.stdout.buffer.flush()
+        print(flush=True)
         os.close(terminal)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -87,7 +88,7 @@ class Demo:
             check=False,
         )
         show(done.stdout)
-        check(f"it ends well: exit code {done.returncode}", done.returncode == 0)
+        check(f"exit code {done.returncode}", done.returncode == 0)
         return done.stdout
 
 
@@ -104,21 +105,25 @@ def everything(terminal: int) -> Iterator[bytes]:
 
 def tell(title: str, text: str) -> None:
     print(f"\n\n=== {title} ===\n")
-    print(textwrap.fill(text, COLUMNS))
+    print(textwrap.fill(text, COLUMNS, break_on_hyphens=False))
 
 
 def show(output: str) -> None:
     """What a program printed; a line that is longer than the terminal is folded, at a space if there is one."""
     for line in map(str.rstrip, output.splitlines()):
         indent = " " * (len(line) - len(line.lstrip()))
-        print(textwrap.fill(line, COLUMNS, subsequent_indent=indent + "  ", break_on_hyphens=False))
+        folded = textwrap.wrap(
+            line.lstrip(), COLUMNS, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False
+        )
+        print("\n".join(folded))
     print()
 
 
 def check(what: str, worked: bool) -> None:
     if not worked:
         raise Failed(what)
-    print(textwrap.fill(f"  [ok] {what}", COLUMNS, subsequent_indent=" " * 7), flush=True)
+    line = textwrap.fill(f"  [ok] {what}", COLUMNS, subsequent_indent=" " * 7, break_on_hyphens=False)
+    print(line, flush=True)
 
 
 def wait_for(what: str, happened: Callable[[], bool]) -> None:
@@ -140,97 +145,98 @@ def target(host: str, transport: str, system: str) -> dict[str, str]:
 def first_run(demo: Demo) -> dict[str, Any]:
     tell(
         "1. The first run",
-        "chef-run does a task on another machine: here it makes a folder on web01. People type what they "
-        "always typed; an alias puts chef-run-launcher in front of it. As Chef Workstation's privacy page "
-        "says, each run leaves a small record. The launcher says so once, keeps this one, and sends nothing "
-        "yet.",
+        "chef-run carries out a task on another machine: here, it creates a directory on web01. You type the same "
+        "command as before; an alias starts it through chef-run-launcher, which keeps a small record of each run, "
+        "with no more in it than Chef Workstation's privacy page says. The first run shows a notice, and nothing "
+        "is sent yet.",
     )
     code = demo.chef_run("web01", "directory", "/tmp/hello")
-    check(f"the exit code is chef-run's own: {code}", code == 0)
-    wait_for("one record is kept", lambda: len(demo.sessions()) == 1)
-    check("it noted that it has said so", (demo.telemetry / ".notice").exists())
-    check("nothing has been sent", demo.arrived() == [])
+    check(f"the exit code is that of chef-run: {code}", code == 0)
+    wait_for("one record was stored", lambda: len(demo.sessions()) == 1)
+    check("the notice is marked as shown", (demo.telemetry / ".notice").exists())
+    check("nothing was sent", demo.arrived() == [])
     return demo.sessions()[0]
 
 
 def show_record(demo: Demo, session: dict[str, Any]) -> str:
     tell(
         "2. The record",
-        "This is all of it: the command without its arguments, this machine's system, and for each target "
-        "how it was reached, its system, and a hash in place of its name. It can be read or deleted at any time.",
+        "It holds the command without its arguments, the operating system of this machine and, for each target, a "
+        "hash of its name, its operating system, and whether chef-run connected by SSH or WinRM. You can read it "
+        "before it is sent, and delete it at any time.",
     )
     demo.manage("show")
     fields = {"schema", "id", "installation_id", "command", "host", "targets"}
-    check("it has these fields and no others: " + ", ".join(sorted(fields)), set(session) == fields)
+    check("the record has these fields and no others: " + ", ".join(sorted(fields)), set(session) == fields)
     check(
-        "web01 stands in it as `printf web01 | sha256sum`",
+        "instead of web01, it has the hash that `printf web01 | sha256sum` prints",
         session["targets"] == [target("web01", "ssh", "linux")],
     )
-    print("\nAnd this is what would go over the wire, to the byte (folded to fit here):")
+    print("\nThis is the request that would send it, byte for byte (folded to fit):")
     return demo.manage("show", "--wire")
 
 
 def dry_run(demo: Demo) -> None:
     tell(
-        "3. A run that is not done",
-        "A dry run says what would be run, kept and sent. It starts nothing, writes nothing, sends nothing.",
+        "3. A dry run",
+        "A dry run shows what a run would record and send. It runs nothing, writes nothing and sends nothing.",
     )
     shown = demo.manage("dry-run", "ssh://bob:secret@web02", "package", "nginx")
-    check("the record would name web02 by its hash", sha256("web02") in shown)
-    check("the password is nowhere in it", "secret" not in shown)
-    check("nothing was kept and nothing was sent", len(demo.sessions()) == 1 and demo.arrived() == [])
+    check("instead of web02, the record would have a hash", sha256("web02") in shown)
+    check("the password does not appear", "secret" not in shown)
+    check("nothing was stored, and nothing was sent", len(demo.sessions()) == 1 and demo.arrived() == [])
 
 
 def second_run(demo: Demo, first: dict[str, Any], wire: str) -> None:
     tell(
-        "4. The next run sends the record of the first",
-        "Two targets this time, and one of them fails: its system is not supported. Meanwhile a process of "
-        "its own sends what earlier runs left, and nobody waits for it.",
+        "4. The second run sends the record of the first",
+        "This time there are two targets, and one of them fails, as its operating system is not supported. While "
+        "chef-run is running, a background process sends the record of the first run.",
     )
     code = demo.chef_run("winrm://win01,hpux01", "directory", "/tmp/hello")
-    check(f"the exit code is chef-run's own: {code}", code == 1)
-    wait_for("one record has arrived at the collector", lambda: len(demo.arrived()) == 1)
+    check(f"the exit code is that of chef-run: {code}", code == 1)
+    wait_for("the collector has received one record", lambda: len(demo.arrived()) == 1)
     [body] = demo.arrived()
     print()
     show(body)
-    check("it is the first run's", json.loads(body)["session_id"] == first["id"])
-    check("it is what step 2 had shown, to the byte", body in wire)
+    check("it is the record of the first run", json.loads(body)["session_id"] == first["id"])
+    check("it is byte for byte what step 2 showed", body in wire)
     expected = [target("win01", "winrm", "windows"), target("hpux01", "ssh", "hpux")]
     wait_for(
-        "what is kept now is the record of this run, and it alone",
+        "only the record of this run is waiting now",
         lambda: [session["targets"] for session in demo.sessions()] == [expected],
     )
     receipts = (demo.telemetry / "receipts.jsonl").read_text(encoding="utf-8")
-    check("a receipt tells what was sent", first["id"] in receipts)
+    check("there is a receipt for the record that was sent", first["id"] in receipts)
 
 
 def opted_out_run(demo: Demo) -> None:
     tell(
         "5. A run that is not recorded",
-        "With CHEF_TELEMETRY_OPT_OUT set to anything at all, nothing of the run is kept, and chef-run takes the "
-        "launcher's place.",
+        "If CHEF_TELEMETRY_OPT_OUT is set, to whatever value, the run is not recorded, and no process of the "
+        "launcher remains while chef-run is running.",
     )
     code = demo.chef_run("web03", "directory", "/tmp/hello", CHEF_TELEMETRY_OPT_OUT="1")
-    check(f"the exit code is chef-run's own: {code}", code == 0)
+    check(f"the exit code is that of chef-run: {code}", code == 0)
     check("no record was added", len(demo.sessions()) == 1)
 
 
 def flush(demo: Demo) -> None:
     tell(
-        "6. Sending now",
-        "If you do not want to wait for the next run, send what is there, and see it go.",
+        "6. Sending at once",
+        "You need not wait for the next run: this sends the waiting records now.",
     )
     [second] = demo.sessions()
     demo.manage("flush")
     check("nothing is waiting any more", demo.sessions() == [])
     ids = [json.loads(body)["session_id"] for body in demo.arrived()]
-    check("the record of step 4 has arrived, and of step 5 there is nothing", ids[1:] == [second["id"]])
+    check("the collector has received the record of step 4, and none of step 5", ids[1:] == [second["id"]])
 
 
 def status(demo: Demo) -> None:
     tell(
-        "7. How things stand",
-        "One command says whether telemetry is on, what decided that, and what is waiting.",
+        "7. The status",
+        "This shows whether telemetry is on and why, which records are waiting, and which were sent.",
     )
     demo.manage("status")
 
@@ -238,9 +244,10 @@ def status(demo: Demo) -> None:
 def verify_off(demo: Demo) -> None:
     tell(
         "8. Off is off",
-        "To check step 5, watch a run: with telemetry off, the launcher does nothing but become chef-run.",
+        "You can check for yourself what happens with telemetry off, as in step 5: this watches such a run until "
+        "the launcher becomes chef-run.",
     )
-    check("it did", "PASS" in demo.manage("verify-off"))
+    check("it did nothing else", "PASS" in demo.manage("verify-off"))
 
 
 @contextmanager
@@ -259,10 +266,10 @@ def main() -> int:
             home = Path(folder, "home")
             home.mkdir()
             demo = Demo(home, endpoint, log)
-            print("chef-run-launcher, from the first run to the arrival of its record.")
-            print(f"HOME is {home}, and will be deleted.")
-            print("chef-run is a stand-in; no other machine is touched.")
-            print(f"What is sent goes to a collector on this machine: {endpoint}")
+            print("What chef-run-launcher does, from the first run to the arrival of its record.\n")
+            print(f"  HOME       {home}, a temporary directory")
+            print("  chef-run   a stand-in, which contacts no other machine")
+            print(f"  collector  {endpoint}, on this machine, receives the records")
             try:
                 first = first_run(demo)
                 wire = show_record(demo, first)
@@ -273,9 +280,17 @@ def main() -> int:
                 status(demo)
                 verify_off(demo)
             except Failed as failure:
-                print(f"\nNOT seen to work: {failure}")
+                print(f"\nThe demo has failed. This is not so: {failure}")
                 return 1
-    print("\nEvery step was seen to work.")
+    print()
+    print(
+        textwrap.fill(
+            "All 8 steps worked: two runs were recorded, and their records arrived exactly as shown; the run that "
+            "opted out left none; and each run ended with the exit code of chef-run.",
+            COLUMNS,
+            break_on_hyphens=False,
+        )
+    )
     return 0
 
 

@@ -181,7 +181,7 @@ def test_on_a_terminal_the_notice_has_lines_and_in_ci_one(
 @pytest.mark.parametrize(
     ("config", "says", "says_not"),
     [
-        ("hosts = 'salted'", "of each target a salted hash of its name, its OS, ", "target a hash"),
+        ("hosts = 'salted'", "for each target a salted hash of its name, its OS, ", "target a hash"),
         ("hosts = 'count'", "this machine's OS, and of each target its OS, and SSH or WinRM)", "hash"),
         ("hosts = 'off'", "(an installation ID and this machine's OS)", "SSH"),
         ("endpoint = 'ftp://x'", "telemetry, but reported to nobody, as the endpoint is refused.", "ftp"),

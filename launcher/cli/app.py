@@ -11,6 +11,7 @@ from typer.completion import get_completion_inspect_parameters
 
 from launcher import __version__, fallback
 from launcher.cli import MIN_WIDTH
+from launcher.cli.complaint import fail
 from launcher.cli.doctor import doctor
 from launcher.cli.dry_run import dry_run
 from launcher.cli.enable_disable import disable, enable
@@ -82,8 +83,9 @@ class _InGroups(typer.core.TyperGroup):
             error.show(text)
             sys.stderr.write("".join(fallback.folded(line) + "\n" for line in text.getvalue().splitlines()))
             sys.exit(error.exit_code)
-        except typer.Abort:
-            sys.exit(1)
+        except typer.Abort:  # Ctrl-C or Ctrl-D in the line of a question
+            sys.stderr.write("\n")
+            fail("aborted")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, self.commands))

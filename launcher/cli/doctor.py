@@ -13,23 +13,24 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple, Optional
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
 
-from launcher import PACKAGE, fallback, make_importable, real
+from launcher import PACKAGE, fallback, make_importable, quiet, real
 from launcher.cli import in_front
 from launcher.cli.notes import notes
-from launcher.cli.obstacles import look_at_lock, lost_runs, not_permitted
+from launcher.cli.obstacles import look_at_lock, lost_runs, not_permitted, rejected_sessions
 from launcher.cli.output import console, count, moment, plain, print_json
+from launcher.cli.run_facts import chef_run
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation, notice_is_current
-from launcher.delivery import endpoint, proxy, schedule, trust
+from launcher.delivery import endpoint, proxy, receipts, schedule, trust
 from launcher.delivery.endpoint import Endpoint
-from launcher.delivery.plan import NothingMaySend, usable_endpoint
+from launcher.delivery.plan import NothingMaySend, because, usable_endpoint
 from launcher.home import files, losses, spool
 from launcher.home.layout import LOST, Home
 
@@ -46,7 +47,12 @@ PARTS = (
 LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib3")
 
 
-TITLES = {"chef_run": "chef-run", "config_toml": "config.toml", "in_front": "chef-run in the shell"}
+TITLES = {
+    "chef_run": "chef-run",
+    "config_toml": "config.toml",
+    "in_front": "chef-run in the shell",
+    "authorities": "certificate authorities",
+}
 COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
 
 
@@ -102,24 +108,38 @@ def _print(findings: list[Finding]) -> None:
 
 
 def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
-    is_in_front, message = in_front.examine(situation.variables)
-    yield Finding("in_front", NOTE if is_in_front is None else OK if is_in_front else PROBLEM, message)
-    yield from _starts(situation)
-    broken = list(_broken_parts(situation))
+    """What each section finds; first whether there is a chef-run, as other findings may be consequences of that."""
+    broken = list(_guarded("launcher", _broken_parts, situation))
     yield from broken
+    programs = [] if broken else list(_guarded("chef_run", _chef_run, situation))
+    yield from programs
+    yield from _guarded("in_front", _in_front, situation, bool(broken) or any(each.state == OK for each in programs))
+    yield from _guarded("start", _starts, situation)
     if broken:
         return  # what follows needs them
-    program = _chef_run(situation)
-    yield program
-    yield from _bytecode()
-    yield _telemetry(situation)
-    yield from _configs(situation)
-    for note in notes(situation, program.message if program.state == OK else None):
-        yield Finding(note.code, NOTE, note.message)
-    yield from _directory(situation)
-    if situation.home and not situation.home_problem and not _closed(situation.home.telemetry):
-        yield from _stored(situation.home, situation.decision.on)
-    yield from _endpoint(situation, network)
+    for code, section in SECTIONS:
+        yield from _guarded(code, section, situation)
+    yield from _guarded("endpoint", _endpoint, situation, network)
+
+
+def _guarded(code: str, section: Callable[..., Iterator[Finding]], *of: Any) -> Iterator[Finding]:
+    """What a section finds; if it fails, that it has failed, and the others are examined all the same."""
+    try:
+        yield from section(*of)
+    except OSError as error:
+        yield Finding(code, PROBLEM, f"cannot be examined: {error.strerror}")
+    except Exception as error:
+        quiet.note(error)
+        problem = f"cannot be examined, because of an internal error ({type(error).__name__}); please report it"
+        yield Finding(code, PROBLEM, problem)
+
+
+def _in_front(situation: Situation, has_chef_run: bool) -> Iterator[Finding]:
+    is_in_front, message = in_front.examine(situation.variables, has_chef_run=has_chef_run)
+    if is_in_front is None:
+        yield Finding("in_front", NOTE, message)
+    else:
+        yield Finding("in_front", OK if is_in_front else PROBLEM, message)
 
 
 def _starts(situation: Situation) -> Iterator[Finding]:
@@ -192,17 +212,17 @@ def _runs_alone() -> str:
         return f"and nothing can be run in its place: it {problem}"
 
 
-def _chef_run(situation: Situation) -> Finding:
+def _chef_run(situation: Situation) -> Iterator[Finding]:
     if decision.DEPTH in situation.variables:
-        return Finding("chef_run", PROBLEM, f"{decision.DEPTH} is set, as if a launcher had started this one: unset it")
-    try:
-        path = real.find(situation, sys.argv[0])
-    except real.NoChefRun as problem:
-        return Finding("chef_run", PROBLEM, str(problem))
-    return Finding("chef_run", OK, path)
+        yield Finding("chef_run", PROBLEM, f"{decision.DEPTH} is set, as if a launcher had started this one: unset it")
+    program = chef_run(situation)
+    if program["path"]:
+        yield Finding("chef_run", OK, program["path"])
+    else:
+        yield Finding("chef_run", PROBLEM, program["problem"] or "")
 
 
-def _bytecode() -> Iterator[Finding]:
+def _bytecode(situation: Situation) -> Iterator[Finding]:
     """Whether there is bytecode, which a run never writes."""
     compiled = config.__spec__.cached if config.__spec__ else None
     if compiled and not os.path.exists(compiled):
@@ -210,11 +230,12 @@ def _bytecode() -> Iterator[Finding]:
         yield Finding("bytecode", NOTE, f"each run compiles the launcher anew; to compile it once: {remedy}")
 
 
-def _telemetry(situation: Situation) -> Finding:
+def _telemetry(situation: Situation) -> Iterator[Finding]:
     reason = situation.decision.reason
     if reason is None:
-        return Finding("telemetry", OK, "on")
-    return Finding("telemetry", NOTE, f"off: {reason.name}: {reason.message}")
+        yield Finding("telemetry", OK, "on")
+    else:
+        yield Finding("telemetry", NOTE, f"off, because {because(reason)}")
 
 
 def _configs(situation: Situation) -> Iterator[Finding]:
@@ -222,7 +243,7 @@ def _configs(situation: Situation) -> Iterator[Finding]:
     if ours and ours.problem:
         yield Finding("config_toml", PROBLEM, f"{ours.path}: {ours.problem}; telemetry is off until this is repaired")
     elif ours:
-        yield Finding("config_toml", OK, ours.path if ours.exists else f"{ours.path} does not exist, and need not")
+        yield Finding("config_toml", OK, ours.path if ours.exists else f"{ours.path} does not exist, which is fine")
         if ours.text("launcher", "chef_run") and fallback.may_be_anothers(ours.path):
             message = f"chef_run under [launcher] is ignored, as users other than root can change {ours.path}"
             yield Finding("config_toml", PROBLEM, f"{message}: make it and its directories writable by root alone")
@@ -230,10 +251,16 @@ def _configs(situation: Situation) -> Iterator[Finding]:
         yield Finding("system_policy", PROBLEM, f"{policy.path}: {policy.problem}")
 
 
+def _notes(situation: Situation) -> Iterator[Finding]:
+    for note in notes(situation, chef_run(situation)["path"]):
+        yield Finding(note.code, NOTE, note.message)
+
+
 def _directory(situation: Situation) -> Iterator[Finding]:
     home = situation.home
     if home is None or situation.home_problem:
-        yield Finding("directory", PROBLEM, f"{situation.home_problem}: nothing is recorded")
+        remedy = "" if home and home.itself.exists() else "; set HOME to your home directory"
+        yield Finding("directory", PROBLEM, f"{situation.home_problem}, so nothing is recorded or sent{remedy}")
         return
     path = home.workstation.path
     closed = [
@@ -241,7 +268,8 @@ def _directory(situation: Situation) -> Iterator[Finding]:
     ]
     if closed:
         for path, error in closed:
-            yield Finding("directory", PROBLEM, f"{path} cannot be opened ({error.strerror})")
+            message = f"{path} cannot be opened ({error.strerror}): make it a directory that you can read and write"
+            yield Finding("directory", PROBLEM, message)
         return
     yield from list(_ownership(home)) or [
         Finding("directory", OK, path if home.workstation.exists() else f"{path} does not exist yet")
@@ -293,46 +321,74 @@ else:
         yield from ()
 
 
-def _stored(home: Home, is_on: bool) -> Iterator[Finding]:
-    """What keeps the sessions that are stored, or are to be stored, from being sent."""
-    obstacle = losses.obstacle(home)
+def _usable(situation: Situation) -> Optional[Home]:
+    """Where sessions are kept, if they can be; else that has been said."""
+    home = situation.home
+    return None if home is None or situation.home_problem or _closed(home.telemetry) else home
+
+
+def _obstacle(situation: Situation) -> Iterator[Finding]:
+    home = _usable(situation)
+    obstacle = losses.obstacle(home) if home else None
     if obstacle:
         yield Finding("obstacle", PROBLEM, f"{obstacle}: nothing can be recorded until that is corrected")
-    lost = losses.by_reason(home)
-    if lost:
+
+
+def _not_recorded(situation: Situation) -> Iterator[Finding]:
+    home = _usable(situation)
+    lost = losses.by_reason(home) if home else None
+    if home and lost:
         path = os.path.join(home.telemetry.path, LOST)
-        yield Finding("not_recorded", NOTE, f"{lost_runs(lost)}; delete {path} once that is corrected")
-    waits = spool.any_waiting(home)
+        yield Finding("not_recorded", NOTE, f"{lost_runs(lost)}; once that is corrected, delete {path}")
+
+
+def _notice(situation: Situation) -> Iterator[Finding]:
+    home = _usable(situation)
+    if home is None:
+        return
     if notice_is_current(home):
         yield Finding("notice", OK, "shown")
-    elif waits:
+    elif spool.any_waiting(home):
         message = "sessions are waiting, but the notice has not been shown, or this could not be saved: nothing is sent"
-        yield Finding("notice", PROBLEM, f"{message}; run chef-run with standard error open")
+        yield Finding("notice", PROBLEM, f"{message}; run chef-run without closing its standard error")
     else:
         yield Finding("notice", NOTE, "not shown yet: the next run of chef-run shows it, and nothing is sent before")
+
+
+def _delivery(situation: Situation) -> Iterator[Finding]:
+    """What keeps the sessions that wait from being sent."""
+    home = _usable(situation)
+    if home is None:
+        return
     sending, lock_problem = look_at_lock(home)
     failure = schedule.last_failure(home)
     if lock_problem:
         yield Finding("lock", PROBLEM, lock_problem)
-    elif failure and not sending and is_on and waits:
+    elif failure and not sending and situation.decision.on and spool.any_waiting(home):
         attempts = f" ({count(failure.attempts, 'attempt')} in a row)" if failure.attempts > 1 else ""
         message = f"failed{attempts}: {failure.message}; the first run after {moment(failure.not_before)} tries again, "
         message += "or run chef-run-launcher flush now"
         yield Finding("last_delivery", PROBLEM, message)
     elif not failure:
-        yield Finding("last_delivery", OK, "nothing failed")
+        yield Finding("last_delivery", OK, "no failure")
+    unwritable = receipts.obstacle(home)
+    if unwritable:
+        yield Finding("receipts", PROBLEM, f"{unwritable}, and nothing is sent: delete it")
     closed = not_permitted(home)
     if closed:
-        message = f"{count(closed, 'session')} cannot be read and will not be sent; make them readable, or delete them"
-        yield Finding("unreadable", PROBLEM, message)
-    rejected = len(spool.rejected(home))
-    if rejected:
-        reason = spool.last_rejection(home) or "an unknown reason"
-        message = f"{count(rejected, 'session')} rejected, the last one because of {reason}; once that is corrected, "
-        yield Finding("rejected", PROBLEM, f"{message}chef-run-launcher flush --rejected sends them again")
+        message = f"{count(closed, 'session')} cannot be read and will not be sent: make the files in "
+        yield Finding("unreadable", PROBLEM, f"{message}{home.telemetry.path} readable, or delete them")
+
+
+def _rejected(situation: Situation) -> Iterator[Finding]:
+    home = _usable(situation)
+    if home is None:
+        return
+    if spool.rejected(home):
+        yield Finding("rejected", PROBLEM, rejected_sessions(home))
     dropped = spool.dropped(home)
     if dropped:
-        yield Finding("dropped", NOTE, f"{count(dropped, 'session')} dropped: too old, too large, or over the limit")
+        yield Finding("dropped", NOTE, f"{count(dropped, 'session')}: too old, too large, or over the limit")
 
 
 def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:
@@ -340,7 +396,7 @@ def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:
         destination = usable_endpoint(situation)
     except NothingMaySend as problem:
         state = NOTE if problem.why == "no_endpoint" else PROBLEM
-        yield Finding("endpoint", state, f"{problem}: nothing is sent")
+        yield Finding("endpoint", state, f"{problem}, so nothing is sent")
     else:
         yield Finding("endpoint", OK, f"{destination.url}, set by {destination.named_by}")
         yield from _connection(destination, network)
@@ -358,7 +414,7 @@ def _connection(destination: Endpoint, network: bool) -> Iterator[Finding]:
     try:
         trust.context(destination)
         named = destination.ca_file or os.environ.get("SSL_CERT_FILE") or "this machine"
-        yield Finding("authorities", OK, f"certificate authorities of {named}")
+        yield Finding("authorities", OK, f"those of {named}")
     except trust.Unusable as problem:
         usable = False
         yield Finding("authorities", PROBLEM, f"{problem}: nothing is sent until this is corrected")
@@ -411,3 +467,18 @@ def _credentials(by: proxy.Proxy) -> dict[str, str]:
     if by.user is None:
         return {}
     return {"Proxy-Authorization": "Basic " + base64.b64encode(by.user.encode("latin-1")).decode()}
+
+
+# With the code of what is found if it fails. All need the launcher's parts, and none needs another section.
+SECTIONS = (
+    ("bytecode", _bytecode),
+    ("telemetry", _telemetry),
+    ("config_toml", _configs),
+    ("setting", _notes),
+    ("directory", _directory),
+    ("obstacle", _obstacle),
+    ("not_recorded", _not_recorded),
+    ("notice", _notice),
+    ("last_delivery", _delivery),
+    ("rejected", _rejected),
+)

@@ -90,6 +90,6 @@ def _requests(situation: Situation) -> Requests:
     if failure and not schedule.is_due(route.home):
         next_attempt = moment(failure.not_before)
         raise NothingMaySend(
-            "not_due", f"the last delivery failed ({failure.message}); the next attempt is made after {next_attempt}"
+            "not_due", f"the next attempt is made after {next_attempt}, as the last delivery failed: {failure.message}"
         )
     return requests(route.endpoint, sessions, route.hosts, hosts_key.read(route.home))

@@ -8,8 +8,10 @@ from launcher.cli.complaint import fail
 from launcher.cli.output import console, count, plain, say_what_is_skipped
 from launcher.consent import switch
 from launcher.consent.situation import Situation
+from launcher.delivery import receipts
+from launcher.delivery.plan import because
 from launcher.home import spool
-from launcher.home.layout import RECEIPTS, Home
+from launcher.home.layout import Home
 
 
 def disable() -> None:
@@ -22,15 +24,15 @@ def disable() -> None:
       chef-run-launcher disable
       CHEF_TELEMETRY_OPT_OUT=1 chef-run web01 directory /tmp/foo
     """
-    home, is_new = _set(enabled=False)
+    home, changed, is_new = _set(enabled=False)
     dropped, left = spool.discard_all(home)
-    console.print(f"Turned telemetry off in {plain(home.config)}.")
+    console.print(f"{'Turned telemetry off' if changed else 'Telemetry is already off'} in {plain(home.config)}.")
     if is_new:
         say_what_is_skipped(home)
     if left:
         fail(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
-    console.print(f"{count(dropped, 'waiting session')} dropped." if dropped else "No session was waiting.")
-    if spool.rejected(home) or home.telemetry.has(RECEIPTS):
+    console.print(f"Deleted {count(dropped, 'waiting session')}." if dropped else "No session was waiting.")
+    if spool.rejected(home) or receipts.read(home):
         console.print("To delete rejected sessions and the receipts of sent ones as well, use `purge`.")
 
 
@@ -43,16 +45,15 @@ def enable() -> None:
     Example:
       chef-run-launcher enable
     """
-    home, _ = _set(enabled=True)
-    state = "Telemetry is now on in" if os.path.exists(home.config) else "Telemetry is not turned off in"
-    console.print(f"{state} {plain(home.config)}.")
+    home, changed, _ = _set(enabled=True)
+    console.print(f"{'Turned telemetry on' if changed else 'Telemetry is not turned off'} in {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
     if reason:
-        console.print(f"It is still off for another reason: {plain(reason.name)}: {plain(reason.message)}.")
+        console.print(f"It is still off, because {plain(because(reason))}.")
 
 
-def _set(enabled: bool) -> tuple[Home, bool]:
-    """The home whose config.toml says so now, and whether its directory had to be made for that."""
+def _set(enabled: bool) -> tuple[Home, bool, bool]:
+    """The home whose config.toml says so now, whether that had to be changed, and whether its directory is new."""
     situation = Situation(os.environ)
     home = situation.home
     problem = situation.home_problem
@@ -60,9 +61,9 @@ def _set(enabled: bool) -> tuple[Home, bool]:
         fail(f"nothing was changed: {problem or 'HOME is not set'}")
     was_there = home.workstation.exists()
     try:
-        switch.set_enabled(home, enabled)
+        changed = switch.set_enabled(home, enabled)
     except switch.Unchangeable as error:
         fail(f"{home.config} was not changed: {error}")
     except OSError as error:
         fail(f"{home.config} cannot be changed ({error.strerror})")
-    return home, not was_there and home.workstation.exists()
+    return home, changed, not was_there and home.workstation.exists()

@@ -22,14 +22,17 @@ LINES = {
     "fish": ("~/.config/fish/config.fish", "chef-run-launcher shell-init fish | source"),
 }
 POWERSHELL = ("$PROFILE", "chef-run-launcher shell-init powershell | Out-String | Invoke-Expression")
+# What may stand in front of a command and changes nothing of what it is.
+TRANSPARENT = ("command", "env", "exec", "nohup", "time")
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 # How the alias and the function of shell-init start the launcher.
 OURS = ('"${__chef_run[@]:', "$launcher exec $argv")
 
 
-def examine(variables: Mapping[str, str]) -> tuple[bool | None, str]:
+def examine(variables: Mapping[str, str], *, has_chef_run: bool) -> tuple[bool | None, str]:
     """Whether the launcher is in front, and a sentence that says so, or what is in front and what to do about it.
 
-    None if that is so only as far as can be told.
+    None if that is so only as far as can be told, or for no other reason than that there is no chef-run at all.
     """
     shell = os.path.basename(variables.get("SHELL", ""))
     answer = _ask(variables) if shell in ASKED else None
@@ -37,7 +40,7 @@ def examine(variables: Mapping[str, str]) -> tuple[bool | None, str]:
         at_login = _ask(variables, "-l") if shell == "bash" else None
         if at_login is not None and not _leads_to_us(at_login, variables) and not _is_a_path_of_ours(at_login):
             add = "[ -f ~/.bashrc ] && . ~/.bashrc"
-            return None, f"login shells of bash do not read ~/.bashrc here: add {add} to ~/.bash_profile"
+            return None, f"login shells of bash do not read ~/.bashrc here; add {add} to ~/.bash_profile"
         return True, f"{shell} runs chef-run through the launcher"
     found = _on_path(variables)
     first = found[0] if found else None
@@ -46,15 +49,17 @@ def examine(variables: Mapping[str, str]) -> tuple[bool | None, str]:
         whose = shell
         first = _path_in(answer)
         if answer and not first and "not found" not in answer:
-            return False, f"{shell} has an alias or a function of its own for chef-run: {_line(shell)}"
+            return False, f"{shell} has an alias or a function of its own for chef-run; {_line(shell)}"
     if first and real.is_launcher(first, sys.argv[0]):
         if shell and answer is None:
             return None, f"{shell} could not be asked: it finds {first}, the launcher, unless an alias comes before it"
         return True, f"{first} is the launcher"
+    if not first and not has_chef_run:
+        return None, f"{whose} finds no chef-run, as there is none; once it is installed, {_remedy(shell)}"
     behind = next((path for path in found if real.is_launcher(path, sys.argv[0])), None)
     if first and behind:
-        return False, f"{whose} finds {first} before {behind}: {_line(shell)}"
-    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}: {_remedy(shell)}"
+        return False, f"{whose} finds {first} before {behind}; {_line(shell)}"
+    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}; {_remedy(shell)}"
 
 
 def _leads_to_us(answer: str, variables: Mapping[str, str]) -> bool:
@@ -80,16 +85,38 @@ def _is_a_path_of_ours(answer: str) -> bool:
 
 
 def _starts_us(line: str, variables: Mapping[str, str]) -> bool:
-    """Whether it is one command of a launcher that exists: `chef-run-launcher exec`, or by a name of chef-run's."""
+    """Whether it is one command of a launcher that exists: `chef-run-launcher exec`, or by a name of chef-run's.
+
+    By itself or by a Python, and with variables of its own.
+    """
     try:
-        words = shlex.split(line)
+        words = [os.path.expanduser(os.path.expandvars(word)) for word in shlex.split(line)]
     except ValueError:
         return False
-    words = words[1:] if words[:1] == ["command"] else words
+    while words and (words[0] in TRANSPARENT or ASSIGNMENT.match(words[0])):
+        words = words[1:]
     path = shutil.which(words[0], path=variables.get("PATH")) if words else None
-    if path is None or not real.is_launcher(path, sys.argv[0]):
+    if path is None:
         return False
-    return words[1:2] == ["exec"] or os.path.basename(words[0]) == "chef-run"
+    if real.is_launcher(path, sys.argv[0]):
+        return words[1:2] == ["exec"] or os.path.basename(words[0]) == "chef-run"
+    if not os.path.basename(path).startswith("python") or "exec" not in words[2:]:
+        return False
+    return _python_starts_us([path, *words[1 : words.index("exec")]], variables)
+
+
+def _python_starts_us(command: list[str], variables: Mapping[str, str]) -> bool:
+    """Whether this Python has a launcher to start: as a module, or as a file."""
+    if command[-2:] != ["-m", "launcher"]:
+        file = command[-1]
+        is_main = os.path.basename(file) == "__main__.py" and os.path.basename(os.path.dirname(file)) == "launcher"
+        return real.is_launcher(file, sys.argv[0]) or (is_main and os.path.isfile(file))
+    asked = [*command[:-2], "-c", "import launcher.entry"]
+    try:
+        done = subprocess.run(asked, env=dict(variables), capture_output=True, timeout=TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _ask(variables: Mapping[str, str], *options: str) -> str | None:

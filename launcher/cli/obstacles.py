@@ -5,6 +5,7 @@ from typing import Optional, Union
 
 from launcher.cli.output import count
 from launcher.home import lock, losses, spool
+from launcher.home.files import Directory
 from launcher.home.layout import LOCK, Home
 from launcher.quiet import in_background
 from launcher.record import session
@@ -32,16 +33,29 @@ def _held(home: Home) -> Union[bool, OSError]:
 
 def not_permitted(home: Home) -> int:
     """How many waiting sessions this user may not read, and so cannot send."""
-    return sum(isinstance(failure_to_read(home, name), PermissionError) for _, name in spool.oldest_first(home))
+    names = [name for _, name in spool.oldest_first(home)]
+    return sum(isinstance(failure_to_read(home.telemetry, name), PermissionError) for name in names)
 
 
-def failure_to_read(home: Home, name: str) -> Optional[Exception]:
+def failure_to_read(directory: Directory, name: str) -> Optional[Exception]:
     """Why the session in this file cannot be read; None if it can."""
     try:
-        session.read(home.telemetry, name)
+        session.read(directory, name)
     except (OSError, session.InvalidSession) as error:
         return error
     return None
+
+
+def rejected_sessions(home: Home) -> str:
+    """The sessions in rejected/, with the reason of the last, and what can be done with them."""
+    names = spool.rejected(home)
+    reason = spool.last_rejection(home)
+    text = count(len(names), "session") + (f", the last for this reason: {reason}" if reason else "")
+    text += "; once that is corrected, chef-run-launcher flush --rejected sends what is there again"
+    invalid = sum(failure_to_read(home.rejected, name) is not None for name in names)
+    if invalid:
+        text += f"; {count(invalid, 'file')} there without a valid session can only be deleted"
+    return text
 
 
 def lost_runs(lost: dict[str, int]) -> str:

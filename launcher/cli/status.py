@@ -7,14 +7,14 @@ import typer
 
 from launcher import __version__
 from launcher.cli.notes import notes
-from launcher.cli.obstacles import failure_to_read, look_at_lock, lost_runs, not_permitted
+from launcher.cli.obstacles import failure_to_read, look_at_lock, lost_runs, not_permitted, rejected_sessions
 from launcher.cli.output import console, count, facts, moment, plain, print_json
 from launcher.cli.run_facts import chef_run, source_rows, sources
-from launcher.consent.config import in_words
-from launcher.consent.decision import Decision, Source
+from launcher.consent.config import FORMATS, in_words
+from launcher.consent.decision import Source
 from launcher.consent.situation import Situation, notice_is_current
 from launcher.delivery import endpoint, receipts, schedule
-from launcher.delivery.encode import FORMATS
+from launcher.delivery.plan import because
 from launcher.home import losses, spool
 from launcher.home.layout import Home
 from launcher.record import installation_id
@@ -39,7 +39,7 @@ def status(
     if as_json:
         print_json(report)
     else:
-        _print(report, situation.decision)
+        _print(report, situation)
 
 
 def examine(situation: Situation) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
         "installation_id": installation_id.read(home),
         "notice_shown": notice_is_current(home),
         "waiting": len(waiting),
-        "unreadable": sum(failure_to_read(home, name) is not None for _, name in waiting),
+        "unreadable": sum(failure_to_read(home.telemetry, name) is not None for _, name in waiting),
         "not_permitted": not_permitted(home),
         "oldest": waiting[0][0] if waiting else None,
         "dropped": spool.dropped(home),
@@ -93,15 +93,15 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
     }
 
 
-def _print(report: dict[str, Any], decision: Decision) -> None:
-    console.print(_sentence(report, decision.reason))
+def _print(report: dict[str, Any], situation: Situation) -> None:
+    console.print(_sentence(report, situation.decision.reason))
     for note in report["notes"]:
         console.print(f"[yellow]Note:[/] {plain(note['says'])}")
     if report["folder"]:
         console.print()
-        console.print(facts(_delivery_rows(report)))
+        console.print(facts(_delivery_rows(report, situation.home)))
     console.print("\nWhat decides:")
-    console.print(facts(source_rows(decision)))
+    console.print(facts(source_rows(situation.decision)))
     console.print("\nSettings:")
     console.print(facts(_settings_rows(report)))
 
@@ -113,18 +113,7 @@ def _sentence(report: dict[str, Any], reason: Optional[Source]) -> str:
             return f"Telemetry is [green]on[/]: runs are recorded, but {not_sent}."
         receiver = report["endpoint"]["url"] or "nobody, as the endpoint is refused"
         return f"Telemetry is [green]on[/]: runs are recorded, and reported to {plain(receiver)}."
-    return f"Telemetry is [yellow]off[/]: nothing is recorded or sent, because {plain(_because(reason))}."
-
-
-def _because(reason: Source) -> str:
-    """Why a source turns telemetry off, as the end of a sentence."""
-    if reason.code in ("opt_out_variable", "do_not_track"):
-        return f"{reason.name} is set"
-    if isinstance(reason.where, str):
-        return reason.message
-    where = in_words(reason.where)
-    is_setting = reason.message.endswith((" is false", " is not true", " is not a table"))
-    return f"{reason.message} in {where}" if is_setting else f"of {where}: {reason.message}"
+    return f"Telemetry is [yellow]off[/]: nothing is recorded or sent, because {plain(because(reason))}."
 
 
 def _settings_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -157,7 +146,7 @@ def _endpoint(destination: dict[str, Any]) -> str:
     return f"{destination['url']} ({destination['named_by']}), format {destination['format']}"
 
 
-def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+def _delivery_rows(report: dict[str, Any], home: Optional[Home]) -> list[tuple[str, str]]:
     """What is waiting, and how it is delivered."""
     waiting = count(report["waiting"], "session")
     if report["oldest"]:
@@ -184,11 +173,8 @@ def _delivery_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("next attempt", f"by the first run after {moment(report['next_attempt'])}"))
     for receipt in reversed(report["receipts"]):
         rows.append(("sent", f"{receipt.get('day')}  {receipt.get('session')}  HTTP {receipt.get('status')}"))
-    if report["rejected"]:
-        reason = f", the last one because of {report['last_rejection']}" if report["last_rejection"] else ""
-        rows.append(
-            ("rejected", f"{count(report['rejected'], 'session')}{reason}; `flush --rejected` sends them again")
-        )
+    if report["rejected"] and home:
+        rows.append(("rejected", rejected_sessions(home)))
     if report["lost"]:
         rows.append(("not recorded", lost_runs(report["lost"])))
     if report["dropped"]:

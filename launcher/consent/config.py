@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 POLICY = "/etc/chef-workstation/telemetry.toml"
 # The one file that a rebrander edits.
 PROFILE = os.path.join(PACKAGE, "distribution.toml")
+FORMATS = ("chef", "otlp")  # of what is sent: the values of [telemetry] format
 MAX_CONFIG_SIZE = 256 * 1024  # bytes, for which the library needs at most half a second
 
 

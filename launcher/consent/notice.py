@@ -50,18 +50,19 @@ _TARGETS = {
         """, and for each
                 target the SHA-256 hash of its name, its operating system, and
                 whether SSH or WinRM was used""",
-        "an installation ID, this machine's OS, and of each target a hash of its name, its OS, and SSH or WinRM",
+        "an installation ID, this machine's OS, and for each target a hash of its name, its OS, and SSH or WinRM",
     ),
     "salted": (
         """, and for each
                 target a salted hash of its name, its operating system, and
                 whether SSH or WinRM was used""",
-        "an installation ID, this machine's OS, and of each target a salted hash of its name, its OS, and SSH or WinRM",
+        "an installation ID, this machine's OS, "
+        "and for each target a salted hash of its name, its OS, and SSH or WinRM",
     ),
     "count": (
         """, and for each
                 target its operating system, and whether SSH or WinRM was used""",
-        "an installation ID, this machine's OS, and of each target its OS, and SSH or WinRM",
+        "an installation ID, this machine's OS, and for each target its OS, and SSH or WinRM",
     ),
     "off": ("", "an installation ID and this machine's OS"),
 }

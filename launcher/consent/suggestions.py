@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from launcher.consent.config import Config, in_words
+from launcher.consent.config import FORMATS, Config, in_words
 from launcher.consent.decision import HOSTS, SWITCHES
 
 Tables = Mapping[str, Mapping[str, type]]
@@ -24,7 +24,9 @@ TABLES: Tables = {
 }
 # In the system policy the keys may stand at the top too.
 POLICY_TABLES: Tables = {"telemetry": {**dict.fromkeys(SWITCHES, bool), "hosts": str, "endpoint": str}}
-VALUES = {"hosts": HOSTS, "terminal": ("inherit",)}
+VALUES = {"hosts": HOSTS, "format": FORMATS, "terminal": ("inherit",)}
+# What comes of a value that is none of these.
+EFFECTS = {"hosts": ', so it counts as "off"', "format": ", so nothing is sent"}
 # Sections of chef-run's and of other programs of the Workstation's, which resemble ours or may come to.
 FOREIGN = {"cache", "chef", "connection", "data_collector", "dev", "features", "log", "updates"}
 # How people may name ours, who then say in it that telemetry is off.
@@ -107,9 +109,8 @@ def _value(config: Config, table: str | None, key: str, value: Any, known: Mappi
     if key in VALUES and value not in VALUES[key]:
         meant = _nearest(value, VALUES[key]) if isinstance(value, str) else None
         allowed = ", ".join(f'"{each}"' for each in VALUES[key])
-        effect = ', so it counts as "off"' if key == "hosts" else ""
         hint = f'; did you mean "{meant}"?' if meant else f"; the values are {allowed}"
-        return [_at(config, table, key, f"the value of {where} is not known{effect}{hint}")]
+        return [_at(config, table, key, f"the value of {where} is not known{EFFECTS.get(key, '')}{hint}")]
     if known[key] is bool and type(value) is not bool:
         return [_at(config, table, key, f"the value of {where} must be true or false, without quotes")]
     if table == "launcher" and not (isinstance(value, str) and value):

@@ -13,10 +13,8 @@ from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from launcher import __version__
-from launcher.consent.config import Profile, load_profile
+from launcher.consent.config import FORMATS, Profile, load_profile
 from launcher.record.session import Session
-
-FORMATS = ("chef", "otlp")
 
 # An OTLP request stays below half a megabyte; collectors accept several.
 MAX_SESSIONS_PER_REQUEST = 100

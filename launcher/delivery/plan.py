@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from typing import Literal, NamedTuple
 
+from launcher.consent import config
+from launcher.consent.decision import Source
 from launcher.consent.situation import Situation, notice_is_current
-from launcher.delivery import encode, endpoint
+from launcher.delivery import endpoint
 from launcher.delivery.endpoint import Endpoint
 from launcher.home.layout import Home
 from launcher.record import session
@@ -35,11 +37,26 @@ class Route(NamedTuple):
     hosts: str
 
 
+def because(reason: Source) -> str:
+    """Why a source turns telemetry off, as the end of a sentence."""
+    if reason.code in ("opt_out_variable", "do_not_track"):
+        return f"{reason.name} is set"
+    if not isinstance(reason.where, str):
+        where = config.in_words(reason.where)
+        is_setting = reason.message.endswith((" is false", " is not true", " is not a table"))
+        return f"{reason.message} in {where}" if is_setting else f"of {where}: {reason.message}"
+    if reason.code == "no_endpoint":
+        return "this distribution has no endpoint"
+    if reason.code == "launcher_depth":
+        return "another launcher, which keeps the record, has started this one"
+    return reason.message
+
+
 def plan(situation: Situation) -> Route:
     """The route of what would be sent now. Raises NothingMaySend."""
     decision = situation.decision
     if decision.reason:
-        raise NothingMaySend("off", f"telemetry is off: {decision.reason.name}: {decision.reason.message}")
+        raise NothingMaySend("off", f"telemetry is off, because {because(decision.reason)}")
     if situation.home is None or not notice_is_current(situation.home):
         raise NothingMaySend("notice", "the notice has not been shown yet: the next run of chef-run shows it")
     return Route(situation, situation.home, usable_endpoint(situation), decision.hosts.level)
@@ -52,8 +69,8 @@ def usable_endpoint(situation: Situation) -> Endpoint:
         raise NothingMaySend("no_endpoint", "this distribution has no endpoint")
     if chosen.problem:
         raise NothingMaySend("endpoint", f"the endpoint is refused: {chosen.problem} (set by {chosen.named_by})")
-    if chosen.format not in encode.FORMATS:
-        formats = " or ".join(encode.FORMATS)
+    if chosen.format not in config.FORMATS:
+        formats = " or ".join(config.FORMATS)
         raise NothingMaySend("format", f"the value {chosen.format!r} of [telemetry] format is not known: use {formats}")
     return chosen
 

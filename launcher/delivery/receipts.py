@@ -31,9 +31,26 @@ def make_ready(home: Home) -> None:
             pass  # somebody has removed them meanwhile
 
 
+def obstacle(home: Home) -> str | None:
+    """Why no receipt can be written to the file that is there; None if one can, or there is none yet."""
+    if not home.telemetry.has(RECEIPTS):
+        return None
+    try:
+        os.close(_open(home))
+    except FileNotFoundError:
+        return None  # removed meanwhile
+    except OSError as error:
+        return f"{path(home)} cannot be written to ({error.strerror})"
+    return None
+
+
+def _open(home: Home, more: int = 0) -> int:
+    return home.telemetry.open_ours(RECEIPTS, os.O_WRONLY | os.O_APPEND | more)
+
+
 def _reserve(home: Home) -> int:
     """Make sure that there is room for more of them. Returns their size."""
-    descriptor = home.telemetry.open_ours(RECEIPTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    descriptor = _open(home, os.O_CREAT)
     try:
         size = os.fstat(descriptor).st_size
         try:

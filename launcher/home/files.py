@@ -255,7 +255,7 @@ class Directory:
         return _with_mode(os.open(self._at(name), flags, 0o600, dir_fd=self._opened()))
 
     def open_ours(self, name: str, flags: int) -> int:
-        """A descriptor of a file of ours that is changed where it is; with mode 0600 whatever the umask.
+        """A descriptor of a file of ours that is changed where it is; with O_CREAT, with mode 0600 whatever the umask.
 
         Raises OSError: NotARegularFile, or PermissionError if the file has a second name, which may be anywhere, or is
         not root's as root's process is.
@@ -270,7 +270,7 @@ class Directory:
         except BaseException:
             os.close(descriptor)
             raise
-        return _with_mode(descriptor)
+        return _with_mode(descriptor) if flags & os.O_CREAT else descriptor
 
     def create(self, name: str, content: bytes, *, modified: float | None = None, durable: bool = False) -> None:
         """Write a new file with mode 0600. Raises FileExistsError if anything has the name, OSError.

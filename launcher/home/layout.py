@@ -43,7 +43,7 @@ class Home:
                 directory.open()
             except FileNotFoundError:
                 if nearest is None:
-                    return "HOME does not exist"
+                    return f"HOME is set to {self.path}, which does not exist"
                 break  # it will be made
             except OSError as error:
                 return self._why_not(directory, error)
@@ -61,7 +61,7 @@ class Home:
         if isinstance(error, files.OfAnother):
             return f"running as root, and {directory.path} belongs to another user; delete it, or make root its owner"
         if isinstance(error, NotADirectoryError) and is_home:
-            return "HOME is not a directory"
+            return f"HOME is set to {self.path}, which is not a directory"
         if isinstance(error, NotADirectoryError):
             return f"{directory.path} is not a directory (symbolic links are not followed)"
         return f"{directory.path} cannot be opened ({error.strerror})"

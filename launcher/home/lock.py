@@ -24,7 +24,7 @@ def take(home: Home) -> int | None:
 
     On POSIX systems a process that inherits the descriptor holds the lock too. Raises OSError.
     """
-    descriptor = home.telemetry.open_ours(LOCK, os.O_RDWR | os.O_CREAT)
+    descriptor = _open(home, os.O_CREAT)
     try:
         if _lock_without_waiting(descriptor, shared=False):
             return descriptor
@@ -54,11 +54,13 @@ def is_current(home: Home, descriptor: int) -> bool:
 
 
 def is_held(home: Home) -> bool:
-    """Whether any process holds the lock. Creates no file. Raises OSError if there is one that cannot be opened."""
-    try:
-        descriptor, _ = home.telemetry.open_to_look(LOCK)
-    except FileNotFoundError:
+    """Whether any process holds the lock. Creates no file. Raises OSError if there is one that cannot be taken."""
+    if not home.telemetry.has(LOCK):
         return False
+    try:
+        descriptor = _open(home)
+    except FileNotFoundError:
+        return False  # removed meanwhile
     try:
         return not _lock_without_waiting(descriptor, shared=True)
     except OSError:
@@ -73,6 +75,11 @@ def is_ours(home: Home, descriptor: int) -> bool:
         return _lock_without_waiting(descriptor, shared=False)
     except OSError:
         return _is_lease(home, descriptor)
+
+
+def _open(home: Home, more: int = 0) -> int:
+    # To be written to, even by who only looks at it: what a sender cannot open, nobody can take.
+    return home.telemetry.open_ours(LOCK, os.O_RDWR | more)
 
 
 def _take_lease(home: Home) -> int | None:

@@ -103,7 +103,7 @@ def test_a_dry_run_says_why_nothing_would_go_out(stocked: Home, launcher: Launch
     stocked.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     report = json.loads(launcher.run("dry-run", "--json", *COMMAND_LINE).stdout)
     assert (report["on"], report["session"], report["requests"]) == (False, None, [])
-    assert report["no_requests_because"] == "telemetry is off: CHEF_TELEMETRY_OPT_OUT: set"
+    assert report["no_requests_because"] == "telemetry is off, because CHEF_TELEMETRY_OPT_OUT is set"
 
 
 def test_verify_off_passes_and_runs_nothing(stocked: Home, launcher: Launcher, chef_run: Program) -> None:

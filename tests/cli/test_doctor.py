@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import trustme
 from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
-from tests.support.programs import MODULES, Launcher, Program
+from tests.support.programs import MAIN, MODULES, Launcher, Program
 from tests.support.servers import Collector, Silence
 
 
@@ -99,7 +100,7 @@ def test_a_path_that_leads_past_us_is_named_with_the_line_to_add(
     (tmp_path / "bin" / "chef-run").symlink_to(launcher.path)
     healthy.env["PATH"] = f"{chef_run.path.parent}:{tmp_path / 'bin'}:{healthy.env['PATH']}"
     state, says = examine(launcher)[1]["in_front"]
-    assert (state, says.partition(": ")[0]) == (
+    assert (state, says.partition("; ")[0]) == (
         "problem",
         f"{shell or 'your PATH'} finds {chef_run.path} before {tmp_path / 'bin' / 'chef-run'}",
     )
@@ -137,10 +138,44 @@ def test_a_chef_run_that_is_missing_or_the_launcher_is_a_problem(healthy: Home, 
     assert "which is the launcher itself" in found["chef_run"][1]
 
 
+def test_a_missing_chef_run_comes_first_and_its_consequences_do_not(healthy: Home, launcher: Launcher) -> None:
+    del healthy.env["CHEF_RUN_LAUNCHER_REAL"]
+    (healthy.path / ".bashrc").unlink()
+    lines = launcher.run("doctor").stdout.decode().splitlines()
+    assert lines[0] == "Found 1 problem and 1 note."
+    assert lines[2].startswith("problem  chef-run: cannot find chef-run: install Chef Workstation, or set")
+    assert examine(launcher)[1]["in_front"] == (
+        "note",
+        "bash finds no chef-run, as there is none; once it is installed, add this line to the end of ~/.bashrc: "
+        'eval "$(chef-run-launcher shell-init bash)"',
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("/nonexistent", "HOME is set to /nonexistent, which does not exist"),
+        ("/dev/null", "HOME is set to /dev/null, which is not a directory"),
+        ("relative", "HOME is not an absolute path"),
+        ("", "HOME is not set"),
+    ],
+)
+def test_a_home_that_is_none_is_a_problem_with_what_to_do(
+    healthy: Home, launcher: Launcher, value: str, says: str
+) -> None:
+    healthy.env["HOME"] = value
+    code, found = examine(launcher)
+    assert (code, found["telemetry"]) == (1, ("note", f"off, because {says}"))
+    assert found["directory"] == (
+        "problem",
+        f"{says}, so nothing is recorded or sent; set HOME to your home directory",
+    )
+
+
 def test_telemetry_that_is_off_is_no_problem(healthy: Home, launcher: Launcher) -> None:
     healthy.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     code, found = examine(launcher)
-    assert (code, found["telemetry"]) == (0, ("note", "off: CHEF_TELEMETRY_OPT_OUT: set"))
+    assert (code, found["telemetry"]) == (0, ("note", "off, because CHEF_TELEMETRY_OPT_OUT is set"))
 
 
 def test_a_config_toml_that_cannot_be_read_is_a_problem(healthy: Home, launcher: Launcher) -> None:
@@ -285,6 +320,31 @@ def test_whatever_a_run_lacks_is_named(healthy: Home, package: Path) -> None:
     assert examine_copy(healthy, package)[0] == 0
 
 
+# The sections of doctor, each with the code of what it finds in a healthy home.
+SECTIONS = {
+    **{"_broken_parts": "launcher", "_chef_run": "chef_run", "_in_front": "in_front", "_starts": "start"},
+    **{"_bytecode": "bytecode", "_telemetry": "telemetry", "_configs": "config_toml", "_notes": "setting"},
+    **{"_directory": "directory", "_obstacle": "obstacle", "_not_recorded": "not_recorded", "_notice": "notice"},
+    **{"_delivery": "last_delivery", "_rejected": "rejected", "_endpoint": "endpoint"},
+}
+
+
+def test_a_section_that_fails_is_a_finding_and_the_others_go_on(healthy: Home, package: Path) -> None:
+    doctor = package / "cli" / "doctor.py"
+    text = doctor.read_text()
+    every = {"in_front", "chef_run", "telemetry", "directory", "notice", "last_delivery", "endpoint"}
+    for number, (section, code) in enumerate(SECTIONS.items()):
+        error, says = ("1 / 0", "(ZeroDivisionError); please") if number % 2 else ("raise OSError(5, 'torn')", ": torn")
+        broken = re.sub(rf"(def {section}\(.*\n)", rf"\1    {error}\n", text)
+        assert broken != text
+        doctor.write_text(broken)
+        exit_code, said = examine_copy(healthy, package)
+        found = {each["code"]: each for each in json.loads(said)["findings"]}
+        assert (exit_code, found[code]["state"]) == (1, "problem")
+        assert found[code]["says"].startswith("cannot be examined") and says in found[code]["says"]
+        assert section == "_broken_parts" or every <= set(found)
+
+
 @pytest.mark.parametrize("text", [None, "", "product = [["])
 def test_a_broken_profile_is_named_and_which_chef_run_runs(
     healthy: Home, package: Path, chef_run: Program, text: str | None
@@ -319,7 +379,7 @@ def test_a_start_on_the_path_whose_python_cannot_run_it_is_named(
     assert str(start) in found["start"][1] and says in found["start"][1]
 
 
-@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "unreadable"])
+@pytest.mark.parametrize("kind", ["directory", "link", "fifo", "unreadable", "read-only"])
 def test_a_lock_that_cannot_be_opened_is_a_problem(healthy: Home, launcher: Launcher, kind: str) -> None:
     """Nothing is ever sent then, and status must not say that nothing is in progress."""
     path = healthy.telemetry / ".lock"
@@ -330,11 +390,27 @@ def test_a_lock_that_cannot_be_opened_is_a_problem(healthy: Home, launcher: Laun
     elif kind == "fifo":
         os.mkfifo(path)
     else:
-        path.touch(0)
+        path.touch({"unreadable": 0, "read-only": 0o400}[kind])
+    before = path.lstat()
     code, found = examine_without_privileges(launcher)
     assert (code, found["lock"][0]) == (1, "problem")
     assert found["lock"][1].startswith(f"{path} cannot be opened (")
     assert found["lock"][1].endswith("), and nothing is sent: delete it")
+    assert path.lstat() == before
+
+
+def test_receipts_that_cannot_be_written_are_a_problem(healthy: Home, launcher: Launcher) -> None:
+    path = healthy.telemetry / "receipts.jsonl"
+    path.touch(0o400)
+    code, found = examine_without_privileges(launcher)
+    assert (code, found["receipts"]) == (
+        1,
+        ("problem", f"{path} cannot be written to (Permission denied), and nothing is sent: delete it"),
+    )
+    path.chmod(0o600)
+    before = path.stat()
+    assert "receipts" not in examine_without_privileges(launcher)[1]
+    assert path.stat() == before
 
 
 # Root may read everything; without these, no more than what a mode allows its owner.
@@ -363,15 +439,19 @@ def test_a_session_that_may_not_be_read_is_a_problem(healthy: Home, launcher: La
     code, found = examine_without_privileges(launcher)
     assert (code, found["unreadable"]) == (
         1,
-        ("problem", "1 session cannot be read and will not be sent; make them readable, or delete them"),
+        (
+            "problem",
+            "1 session cannot be read and will not be sent: "
+            f"make the files in {healthy.telemetry} readable, or delete them",
+        ),
     )
 
 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("telemetry", "is not writable: nothing is recorded"),
-        ("telemetry/rejected", "cannot be opened (Permission denied)"),
+        ("telemetry", "is not writable, so nothing is recorded or sent"),
+        ("telemetry/rejected", "cannot be opened (Permission denied): make it a directory that you can read and write"),
     ],
 )
 def test_a_directory_that_may_not_be_opened_is_a_problem(
@@ -394,6 +474,35 @@ def test_an_alias_that_only_names_us_is_a_problem(healthy: Home, launcher: Launc
     healthy.env["PATH"] = f"{launcher.path.parent}:{healthy.env['PATH']}"
     (healthy.path / ".bashrc").write_text(f"alias chef-run='{alias}'\n")
     assert examine(launcher)[1]["in_front"][0] == "problem"
+
+
+@pytest.mark.parametrize(
+    ("alias", "leads_to_us"),
+    [
+        ("{python} -m launcher exec", True),
+        ("{python} -I -S {main} exec", True),
+        ("{python} {launcher} exec", True),
+        ("X=1 Y= {launcher} exec", True),
+        ("env X=1 {launcher} exec", True),
+        ("command {launcher} exec", True),
+        ("$HOME/ours exec", True),
+        ("~/ours exec", True),
+        ("{python} -S -m launcher exec", False),
+        ("{python} -m launcher dry-run", False),
+        ("{python} {main}", False),
+        ("{python} /nonexistent/launcher/__main__.py exec", False),
+        ("/nonexistent/python3 -m launcher exec", False),
+        ("X=1", False),
+        ("sudo {launcher} exec", False),
+    ],
+)
+def test_an_alias_leads_to_us_by_a_python_and_with_variables_too(
+    healthy: Home, launcher: Launcher, alias: str, leads_to_us: bool
+) -> None:
+    (healthy.path / "ours").symlink_to(launcher.path)
+    line = alias.format(python=sys.executable, main=MAIN, launcher=launcher.path)
+    (healthy.path / ".bashrc").write_text(f"alias chef-run='{line}'\n")
+    assert examine(launcher)[1]["in_front"][0] == ("ok" if leads_to_us else "problem")
 
 
 def test_a_directory_of_our_name_is_not_us(healthy: Home, launcher: Launcher, tmp_path: Path) -> None:

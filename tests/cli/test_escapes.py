@@ -41,6 +41,16 @@ COMMANDS = [
 
 
 @pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """The start of a launcher without its modules."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for name in ("__init__.py", "__main__.py", "fallback.py"):
+        (folder / name).write_bytes(MAIN.with_name(name).read_bytes())
+    return folder / "__main__.py"
+
+
+@pytest.fixture
 def hostile(home: Home, chef_run: Program, tmp_path: Path) -> Home:
     """A home with such a name, in which the names and the contents of all files are such, too."""
     chef_run.path.write_text("#!/bin/sh\nexit 0\n")
@@ -148,14 +158,18 @@ def test_what_it_would_obey_is_shown_as_an_escape() -> None:
     assert printable(os.fsdecode(b"\xff")) == "\\udcff"
 
 
-def test_the_fallback_prints_none_either(home: Home, tmp_path: Path) -> None:
-    """The launcher without its modules."""
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    for name in ("__init__.py", "__main__.py", "fallback.py"):
-        (broken / name).write_bytes(MAIN.with_name(name).read_bytes())
+def test_the_fallback_prints_none_either(home: Home, broken: Path) -> None:
     home.env["CHEF_RUN_LAUNCHER_REAL"] = f"/nonexistent/{HOSTILE}"
-    command = [*ISOLATED, str(broken / "__main__.py"), "exec", "a"]
+    command = [*ISOLATED, str(broken), "exec", "a"]
     done = subprocess.run(command, env=home.env, capture_output=True, check=False)
     assert done.returncode == 127
     assert not re.search(r"[\0-\x09\x0b-\x1f\x7f-\x9f]", done.stderr.decode())
+
+
+def test_the_fallback_folds_its_line_on_a_terminal(home: Home, broken: Path, tmp_path: Path) -> None:
+    program = Program(Path(ISOLATED[0]), tmp_path, home.env)
+    command = [*ISOLATED[1:], str(broken), "exec", "a"]
+    line = "chef-run-launcher: cannot find chef-run; set CHEF_RUN_LAUNCHER_REAL to its path"
+    assert program.run(*command).stderr.decode() == line + "\n"
+    shown = program.shown(*command, dimensions=(24, 40)).splitlines()
+    assert (" ".join(shown), max(map(len, shown)) <= 40) == (line, True)

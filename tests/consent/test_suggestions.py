@@ -46,6 +46,12 @@ MISTAKES = {
     "[telemetry]\nhosts = 'salt'": (
         'F:2: the value of [telemetry] hosts is not known, so it counts as "off"; did you mean "salted"?'
     ),
+    "[telemetry]\nformat = 'OTLP '": (
+        'F:2: the value of [telemetry] format is not known, so nothing is sent; did you mean "otlp"?'
+    ),
+    "[telemetry]\nformat = 'xml'": (
+        'F:2: the value of [telemetry] format is not known, so nothing is sent; the values are "chef", "otlp"'
+    ),
     "[telemetry]\nhosts = 3": (
         'F:2: the value of [telemetry] hosts is not known, so it counts as "off"; '
         'the values are "sha256", "salted", "count", "off"'

@@ -97,7 +97,7 @@ def test_disable_drops_what_waits_at_once_and_says_how_many(
     stocked.postpone()
     done = launcher.run("disable")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"2 waiting sessions dropped." in done.stdout
+    assert b"Deleted 2 waiting sessions." in done.stdout
     assert stocked.sessions() == []
     assert not unfinished.exists()
     assert not (stocked.telemetry / ".next-attempt").exists()
@@ -106,12 +106,25 @@ def test_disable_drops_what_waits_at_once_and_says_how_many(
     assert collector.requests == []
 
 
+def test_each_switch_says_what_it_has_changed(stocked: Home, launcher: Launcher) -> None:
+    said = [
+        launcher.run(command).stdout.decode().splitlines()[0] for command in ("disable", "disable", "enable", "enable")
+    ]
+    assert said == [
+        f"{words} in {stocked.config}."
+        for words in (
+            *("Turned telemetry off", "Telemetry is already off"),
+            *("Turned telemetry on", "Telemetry is not turned off"),
+        )
+    ]
+
+
 def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Launcher) -> None:
     stocked.config.write_text("[telemetry]\nenabled = false\n")
     stocked.env["CHEF_TELEMETRY_OPT_OUT"] = ""
     done = launcher.run("enable")
     assert done.returncode == 0
-    assert b"It is still off for another reason: CHEF_TELEMETRY_OPT_OUT: set." in done.stdout
+    assert b"It is still off, because CHEF_TELEMETRY_OPT_OUT is set." in done.stdout
 
 
 def test_config_tomls_mode_stays_and_a_symlink_is_followed(stocked: Home, launcher: Launcher, tmp_path: Path) -> None:
@@ -224,6 +237,16 @@ def test_purge_asks_on_a_terminal(stocked: Home, launcher: Launcher, answer: str
         terminal.expect(pexpect.EOF)
     assert terminal.exitstatus == (0 if left == 0 else 1)
     assert len(stocked.sessions()) == left
+
+
+def test_purge_deletes_nothing_where_its_question_is_ended(stocked: Home, launcher: Launcher) -> None:
+    with launcher.on_a_terminal("purge") as terminal:
+        terminal.expect("Delete 2 waiting sessions.*: ")
+        terminal.sendeof()
+        terminal.expect(r"\r\nchef-run-launcher: aborted\r\n")
+        terminal.expect(pexpect.EOF)
+    assert terminal.exitstatus == 1
+    assert len(stocked.sessions()) == 2
 
 
 @pytest.mark.parametrize("stdin", ["</dev/null", "<&-"])

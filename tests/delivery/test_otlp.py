@@ -15,6 +15,7 @@ from google.protobuf.json_format import Parse
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from launcher.consent import config
 from launcher.delivery import attempt, encode
 from launcher.delivery.transport import Outcome
 from launcher.reading.command_line import targets
@@ -206,7 +207,7 @@ def test_the_format_chef_carries_one_session_a_request() -> None:
         encode.encode([record(), record()], "chef", DAY)
 
 
-@pytest.mark.parametrize("format", encode.FORMATS)
+@pytest.mark.parametrize("format", config.FORMATS)
 def test_encoding_is_pure(format: str) -> None:
     each = record("web01")
     assert encode.encode([each], format, DAY) == encode.encode([json.loads(json.dumps(each))], format, DAY)

@@ -29,9 +29,10 @@ def refused(stocked: Home, launcher: Launcher, collector: Collector) -> Home:
 
 def test_status_and_doctor_name_the_last_reason(refused: Home, launcher: Launcher) -> None:
     assert launcher.status()["last_rejection"] == "HTTP status 422"
-    assert b"HTTP status 422; `flush --rejected` sends them again" in b" ".join(launcher.run("status").stdout.split())
-    said = b" ".join(launcher.run("doctor").stdout.split())
-    assert b"problem rejected: 2 sessions rejected, the last one because of HTTP status 422" in said
+    says = "2 sessions, the last for this reason: HTTP status 422; once that is corrected, chef-run-launcher flush "
+    says += "--rejected sends what is there again"
+    for command, title in (("status", "rejected"), ("doctor", "problem rejected:")):
+        assert f" {title} {says} " in " ".join(launcher.run(command).stdout.decode().split())
 
 
 def test_where_nothing_was_refused_no_reason_is_named(stocked: Home, launcher: Launcher) -> None:
@@ -57,6 +58,9 @@ def test_a_file_that_is_no_session_is_a_reason(stocked: Home, launcher: Launcher
     reason = launcher.status()["last_rejection"]
     assert reason.startswith("its file does not hold a valid session: ")
     assert "s3cret" not in reason
+    for command in ("status", "doctor"):
+        said = " ".join(launcher.run(command).stdout.decode().split())
+        assert "flush --rejected sends what is there again; 1 file there without a valid session can only be" in said
 
 
 def test_flush_rejected_sends_what_was_put_aside(refused: Home, launcher: Launcher, collector: Collector) -> None:

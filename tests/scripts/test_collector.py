@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pexpect
 import pytest
 import trustme
 import urllib3
@@ -104,6 +106,32 @@ def test_it_ends_with_its_standard_input() -> None:
         assert process.stdin
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("background", ['set -m; "$@" & wait', 'exec "$@" </dev/null'])
+def test_it_goes_on_in_the_background(background: str) -> None:
+    """Whoever reads from the terminal there is stopped, and /dev/null ends at once."""
+    command = ["-c", background, "bash", sys.executable, str(COLLECTOR)]
+    with pexpect.spawn("bash", command, timeout=10, encoding="utf-8") as terminal:
+        terminal.expect(r"collecting at (\S+)\r\n")
+        url = str(terminal.match.group(1))
+        for _ in range(2):
+            assert post(f"{url}/events", SESSION)[0] == 202
+            terminal.expect("received session")
+
+
+@pytest.mark.parametrize("what", ["port", "port number", "certificate"])
+def test_what_it_cannot_use_is_one_line_with_what_to_do(tmp_path: Path, what: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        options = {
+            "port": ["--port", str(taken.getsockname()[1])],
+            "port number": ["--port", "65536"],
+            "certificate": ["--certfile", str(tmp_path / "none.pem")],
+        }[what]
+        done = subprocess.run([sys.executable, str(COLLECTOR), *options], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("collector.py: cannot use ")
+    assert options[0] in done.stderr
 
 
 def test_it_ends_quietly_on_sigterm() -> None:
