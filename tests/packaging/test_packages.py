@@ -53,10 +53,16 @@ def pip_packages(other_source: Path, tmp_path_factory: pytest.TempPathFactory) -
     return distributions(other_source, tmp_path_factory.mktemp("pip"))
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(pip_packages: Path) -> None:
+def test_the_wheel_holds_the_package_and_the_manual_page(pip_packages: Path) -> None:
+    """As `make man` makes it, where pip and pipx put it for man to find; and nothing else."""
+    name = f"chef_run_launcher-{__version__}"
     with zipfile.ZipFile(only(pip_packages, "*.whl")) as wheel:
         names = wheel.namelist()
-    assert {name.split("/")[0] for name in names} == {"launcher", f"chef_run_launcher-{__version__}.dist-info"}
+        page = wheel.read(f"{name}.data/data/share/man/man1/chef-run-launcher.1")
+    made = subprocess.run([sys.executable, SOURCE / "scripts/packaging/manpage"], capture_output=True, check=True)
+    assert page == made.stdout
+    assert {name.split("/")[0] for name in names} == {"launcher", f"{name}.data", f"{name}.dist-info"}
+    assert [each for each in names if ".data/" in each] == [f"{name}.data/data/share/man/man1/chef-run-launcher.1"]
     kinds = {Path(name).suffix for name in names if name.startswith("launcher/")}
     assert kinds == {".py", ".toml", ".json"}
 
