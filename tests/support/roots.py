@@ -21,6 +21,8 @@ mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" &&
 mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
 mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" &&
 mkdir -p "$1/root$2" && mount --bind "$2" "$1/root$2" || exit
+# man-db, if it may, reads all manual pages of the machine whenever a package with one comes or goes: three seconds.
+[ ! -d "$1/root/var/lib/man-db" ] || mount -t tmpfs tmpfs "$1/root/var/lib/man-db" || exit
 echo ready
 exec cat
 """
