@@ -69,7 +69,7 @@ class Trouble:
     mounts: str | None = None
 
 
-RESOLVER = "127.0.0.61"
+RESOLVER = f"127.61.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"  # of this process alone
 SETTINGS = f"nameserver {RESOLVER}\\noptions timeout:30 attempts:5\\n"
 USE_RESOLVER = f'printf \'{SETTINGS}\' >"$HOME/resolv.conf" && mount --bind "$HOME/resolv.conf" /etc/resolv.conf'
 

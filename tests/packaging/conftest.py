@@ -1,11 +1,12 @@
-"""Packages, built once for all tests here."""
+"""Packages, built once for all tests here, whichever worker runs them."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,17 +47,32 @@ def source_of_next_version(folder: Path) -> Path:
     return folder
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Path]) -> Path:
+    """A copy of what `make` makes below the directory that it gets: once, for all workers of pytest-xdist."""
+    here = factory.getbasetemp()
+    shared = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / f"shared-{name}"
+    with open(f"{shared}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            make(factory.mktemp(name)).rename(shared)
+    # In a layer, there may be nothing of another worker's, or of what they share.
+    return shutil.copytree(shared, factory.mktemp(name) / "copy")
+
+
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory with the packages of this version."""
-    return build(SOURCE, tmp_path_factory.mktemp("packages"))
+    return made_once(tmp_path_factory, "packages", lambda folder: build(SOURCE, folder))
 
 
 @pytest.fixture(scope="session")
 def next_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same of the next version."""
-    folder = tmp_path_factory.mktemp("next")
-    return build(source_of_next_version(folder / "source"), folder / "dist", "deb", "rpm")
+    """The same of the next version, but for the archive."""
+
+    def make(folder: Path) -> Path:
+        return build(source_of_next_version(folder / "source"), folder / "dist", "deb", "rpm", "msi")
+
+    return made_once(tmp_path_factory, "next", make)
 
 
 @pytest.fixture(scope="session")

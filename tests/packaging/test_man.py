@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 
-import launcher
 from launcher.consent.situation import OPT_OUT_FILE
 from launcher.home.layout import HOSTS_KEY, INSTALLATION_ID, RECEIPTS
 from launcher.home.layout import Home as Layout
 from tests.packaging.conftest import SOURCE, only
-from tests.support.programs import INSTALLED
+from tests.support.programs import MAIN, Launcher
 
-PACKAGE = Path(launcher.__file__).parent
+PACKAGE = MAIN.parent
 
 
 @pytest.fixture(scope="module")
@@ -58,25 +57,21 @@ def test_mandoc_finds_nothing_wrong_with_it(page: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_it_has_all_that_help_shows(text: str) -> None:
+def test_it_has_all_that_help_shows(text: str, launcher: Launcher) -> None:
     """Commands, options, and what they mean: word by word, however lines are broken."""
     flat = " ".join(text.split())
-    env = {**os.environ, "COLUMNS": "500", "NO_COLOR": "1", "TERM": "dumb"}
-
-    def help_of(*words: str) -> str:
-        return subprocess.run([INSTALLED, *words, "--help"], env=env, capture_output=True, text=True, check=True).stdout
-
-    commands = re.findall(r"^  ([a-z-]+)  +(\w.*)$", help_of(), re.MULTILINE)
-    assert len(commands) == 12
-    for command, summary in commands:
-        assert summary in flat
-        if command == "exec":
-            continue  # its --help is chef-run's
-        options = re.findall(r"^  (--[a-z-]+)  +(\w.*)$", help_of(command), re.MULTILINE)
+    launcher.env.update(COLUMNS="500", NO_COLOR="1", TERM="dumb")
+    summaries = dict(re.findall(r"^  ([a-z-]+)  +(\w.*)$", launcher.run("--help").stdout.decode(), re.MULTILINE))
+    assert len(summaries) == 12
+    assert all(summary in flat for summary in summaries.values())
+    commands = [command for command in summaries if command != "exec"]  # whose --help is chef-run's
+    for command, done in zip(commands, launcher.run_each([command, "--help"] for command in commands)):
+        said = done.stdout.decode()
+        options = re.findall(r"^  (--[a-z-]+)  +(\w.*)$", said, re.MULTILINE)
         for word, meaning in options:
             assert meaning in flat
             assert word in flat
-        examples = re.findall(rf"^ +(chef-run-launcher {command}.*)$", help_of(command), re.MULTILINE)
+        examples = re.findall(rf"^ +(chef-run-launcher {command}.*)$", said, re.MULTILINE)
         assert examples or command == "shell-init"
         assert all(example in flat for example in examples)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from launcher import __version__
-from tests.packaging.conftest import MAINTAINER, NEXT_VERSION, SOURCE, build, only, source_of_next_version
+from tests.packaging.conftest import MAINTAINER, NEXT_VERSION, SOURCE, only
 
 ENVIRONMENT = r"HKLM\System\CurrentControlSet\Control\Session Manager\Environment"
 PROGRAMS = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall"
@@ -84,14 +84,8 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Windows]:
     shutil.rmtree(windows.drive.parent)
 
 
-@pytest.fixture(scope="session")
-def next_msi(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("next-msi")
-    return only(build(source_of_next_version(folder / "source"), folder / "dist", "msi"), "*.msi")
-
-
 @pytest.mark.timeout(300)  # sets up a Windows first
-def test_it_is_installed_upgraded_and_removed(windows: Windows, packages: Path, next_msi: Path) -> None:
+def test_it_is_installed_upgraded_and_removed(windows: Windows, packages: Path, next_packages: Path) -> None:
     """In front on the PATH, one entry in the list of programs; and when it is removed, nothing of it is left."""
     before = windows.files(), windows.path()
     windows.msiexec("/i", only(packages, "*.msi"))
@@ -105,6 +99,7 @@ def test_it_is_installed_upgraded_and_removed(windows: Windows, packages: Path, 
     (entry,) = windows.programs()
     assert (entry["DisplayVersion"], entry["Publisher"]) == (__version__, MAINTAINER.partition(" <")[0])
 
+    next_msi = only(next_packages, "*.msi")
     windows.msiexec("/i", next_msi)
     second = windows.files() - before[0]
     assert {path.rpartition("/")[2] for path in second ^ first} == {"watched.py", "watching.py"}

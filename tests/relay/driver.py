@@ -1,6 +1,7 @@
-"""Runs a program through the relay: python -I -S driver.py inherit|relay|elsewhere PROGRAM [ARGUMENT...]
+"""Runs a program through the relay: python -I -S driver.py LIBRARY inherit|relay|elsewhere PROGRAM [ARGUMENT...]
 
-With "elsewhere" it is as with "relay", on a system that does not tell who has sent a signal.
+LIBRARY is where the launcher lies. With "elsewhere" it is as with "relay", on a system that does not tell who has sent
+a signal.
 
 DRIVER_REPORT names a file for the observer's report, DRIVER_MEANWHILE one to be written meanwhile and at the end.
 DRIVER_OBSERVER asks for an observer that is "broken", "failing" or "slow", DRIVER_LAST_WORDS for kept standard error.
@@ -11,7 +12,7 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, sys.argv[1])
 
 from launcher.quiet import in_background, quietly
 from launcher.relay import handover, posix
@@ -48,14 +49,14 @@ def note(what: str) -> None:
         raise RuntimeError("what goes wrong here is nobody's business")
 
 
-if sys.argv[1] == "elsewhere":
+if sys.argv[2] == "elsewhere":
     posix._wait_for_signal = lambda awaited: (signal.sigwait(awaited), None)
 
 signals = handover.caller_signals()
-arguments = handover.caller_arguments(sys.argv[2:])
+arguments = handover.caller_arguments(sys.argv[3:])
 command = handover.Command(arguments[0], arguments, handover.caller_environment(), signals)
 child = posix.start(
-    command, Counter, inherit_terminal=sys.argv[1] == "inherit", keep_stderr="DRIVER_LAST_WORDS" in os.environ
+    command, Counter, inherit_terminal=sys.argv[2] == "inherit", keep_stderr="DRIVER_LAST_WORDS" in os.environ
 )
 thoughts = in_background(note, "thought, ")
 ran = child.wait()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.processes import proc_status
-from tests.support.programs import ISOLATED
+from tests.support.programs import ISOLATED, MAIN
 from tests.support.tracing import strace
 from tests.support.waiting import wait_until
 
@@ -25,9 +25,9 @@ assert sys.platform == "linux"
 
 HERE = Path(__file__).parent
 DIRECT: list[str] = []
-INHERIT = [*ISOLATED, str(HERE / "driver.py"), "inherit"]
-RELAY = [*ISOLATED, str(HERE / "driver.py"), "relay"]
-ELSEWHERE = [*ISOLATED, str(HERE / "driver.py"), "elsewhere"]
+INHERIT, RELAY, ELSEWHERE = (
+    [*ISOLATED, str(HERE / "driver.py"), str(MAIN.parents[1]), way] for way in ("inherit", "relay", "elsewhere")
+)
 THROUGH_US = pytest.mark.parametrize("way", [INHERIT, RELAY, ELSEWHERE], ids=["inherit", "relay", "elsewhere"])
 PATIENCE = 20.0
 

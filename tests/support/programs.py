@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,23 @@ class Launcher(Program):
     def exec(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """What the alias does for `chef-run ARGUMENTS`."""
         return self.run("exec", *arguments)
+
+    def run_each(self, commands: Iterable[Sequence[str]]) -> list[subprocess.CompletedProcess[bytes]]:
+        """Each management command, one after the other, as `run` does it, in far less time: see commands.py."""
+        given = [list(command) for command in commands]
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("commands.py")), str(self.path)],
+            input=json.dumps(given).encode(),
+            stdout=subprocess.PIPE,
+            cwd=self.cwd,
+            env=self.env,
+            timeout=SECONDS * len(given),
+            check=True,
+        )
+        return [
+            subprocess.CompletedProcess(words, code, output.encode("latin-1"), errors.encode("latin-1"))
+            for words, (code, output, errors) in zip(given, json.loads(done.stdout))
+        ]
 
     def status(self, mounts: str | None = None) -> dict[str, Any]:
         """What `status --json` reports; with `mounts`, where these have been done."""

@@ -21,8 +21,8 @@ mount -t tmpfs tmpfs "$1" && mkdir "$1/upper" "$1/work" "$1/root" &&
 mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" "$1/root" &&
 mount --rbind /proc "$1/root/proc" && mount --rbind /dev "$1/root/dev" &&
 mkdir -p "$1/root$2" && mount --bind "$2" "$1/root$2" || exit
-# Of dpkg's time, man-db would take two seconds for each manual page that comes or goes.
-rm -f "$1/root/var/lib/man-db/auto-update"
+# man-db, if it may, reads all manual pages of the machine whenever a package with one comes or goes: three seconds.
+[ ! -d "$1/root/var/lib/man-db" ] || mount -t tmpfs tmpfs "$1/root/var/lib/man-db" || exit
 echo ready
 exec cat
 """
