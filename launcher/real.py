@@ -75,15 +75,11 @@ def _checked(path: str, named_by: str, launcher: str) -> str | None:
         raise NoChefRun(NOT_EXECUTABLE, f"{named_by} names {path}, which is not an executable file; correct that")
     if not is_launcher(path, launcher):
         return path
-    if _has_been_put_aside(path):
-        return None
-    raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself; correct that")
-
-
-def _has_been_put_aside(path: str) -> bool:
     from launcher import fallback
 
-    return fallback.has_been_put_aside(path)
+    if fallback.has_been_put_aside(path):
+        return None
+    raise NoChefRun(NOT_FOUND, f"{named_by} names {path}, which is the launcher itself; correct that")
 
 
 def _may_be_anothers(config: Config) -> bool:

@@ -12,7 +12,7 @@ from tests.support.programs import ISOLATED, Program
 
 # Where a run does its work after chef-run has been started: the module, and what is to fail in it.
 PLACES = {
-    "while chef-run runs": ("record/targets.py", "def of_run"),
+    "while chef-run runs": ("record/host_os.py", "def described"),
     "once it has ended": ("record/adoption.py", "def adopt"),
     "when the record is kept": ("record/session.py", "def to_bytes"),
     "as the output is watched": ("reading/output.py", "class Observer"),

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from launcher import __version__
+from launcher import NAME, __version__
 from launcher.consent.config import FORMATS, Profile, load_profile
 from launcher.record.session import Session
 
@@ -87,7 +87,7 @@ def _envelope(session: Session, day: str) -> dict[str, object]:
 def _export(sessions: Sequence[Session], day: str) -> dict[str, object]:
     """An ExportLogsServiceRequest as OTLP's JSON has it (opentelemetry-proto 1.5 or newer)."""
     resource = {"service.name": _profile().product, "service.version": __version__}
-    scope = {"name": "chef-run-launcher", "version": __version__}
+    scope = {"name": NAME, "version": __version__}
     records = [_log_record(session, day) for session in sessions]
     return {
         "resourceLogs": [
@@ -131,16 +131,13 @@ def _properties(session: Session) -> dict[str, Any]:
 
 def _request(path: str, content: object) -> Request:
     body = json.dumps(content, separators=(",", ":")).encode()
-    return Request(path, _headers(body), body)
-
-
-def _headers(body: bytes) -> dict[str, str]:
-    return {
+    headers = {
         "Accept-Encoding": "identity",
         "Content-Length": str(len(body)),
         "Content-Type": "application/json",
-        "User-Agent": f"chef-run-launcher/{__version__}",
+        "User-Agent": f"{NAME}/{__version__}",
     }
+    return Request(path, headers, body)
 
 
 def as_http(request: Request, endpoint: str) -> bytes:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from launcher.consent.situation import Situation
 from launcher.home import files, spool
 from launcher.home.layout import Home
-from launcher.reading import output
+from launcher.reading import command_line, output
 from launcher.reading.command_line import Target
-from launcher.record import adoption, host_os, hosts_key, installation_id, session, targets
+from launcher.record import adoption, host_os, hosts_key, installation_id, session
 
 
 class Prepared(NamedTuple):
@@ -48,7 +48,16 @@ def prepare(situation: Situation, home: Home, started: float) -> Prepared:
         earlier_payloads=adoption.before(home.telemetry, started),
         eviction_order=spool.eviction_order(home),
         host=host_os.operating_system(),
-        targets=targets.of_run(situation),
+        targets=targets_of(situation),
+    )
+
+
+def targets_of(situation: Situation) -> list[Target]:
+    """The hosts that a run connects to by its command line and its configuration, in chef-run's order."""
+    return command_line.targets(
+        situation.arguments,
+        default_protocol=situation.default_protocol,
+        posixly_correct="POSIXLY_CORRECT" in situation.variables,
     )
 
 
