@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import launcher
+from tests.packaging.machines import FLAVOURS, Machine
 from tests.support.programs import python_with_pip
+from tests.support.roots import layer
 
 SOURCE = Path(__file__).resolve().parents[2]
 NEXT_VERSION = "99.0.0"
@@ -59,7 +63,7 @@ def next_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cinc_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same of this version for Cinc."""
     profile = SOURCE / "scripts" / "packaging" / "cinc.toml"
-    return build(SOURCE, tmp_path_factory.mktemp("cinc"), "deb", f"--profile={profile}")
+    return build(SOURCE, tmp_path_factory.mktemp("cinc"), "deb", "rpm", f"--profile={profile}")
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -69,3 +73,27 @@ def only(folder: Path, pattern: str) -> Path:
         pytest.skip(f"no {pattern} was built: its tool is not installed (scripts/install-packaging-tools)")
     (one,) = found
     return one
+
+
+@contextmanager
+def made(kind: str, folder: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
+    for tool in ("dpkg-deb", "rpm", "rpmbuild"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"needs {tool} (scripts/install-packaging-tools)")
+    pattern = f"*.{kind[:3]}"
+    with layer(folder / "layer") as root:
+        yield Machine(root, kind, folder, only(packages, pattern), only(next_packages, pattern))
+
+
+@pytest.fixture(params=FLAVOURS)
+def machine(request: pytest.FixtureRequest, tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
+    """One with dpkg, and one with rpm."""
+    with made(request.param, tmp_path, packages, next_packages) as one:
+        yield one
+
+
+@pytest.fixture
+def debian(tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
+    """One with dpkg, for what `setup` does whoever calls it, and what only dpkg knows of."""
+    with made("deb", tmp_path, packages, next_packages) as one:
+        yield one

@@ -2,143 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from launcher import __version__
 from tests.packaging.conftest import NEXT_VERSION, only
+from tests.packaging.machines import (
+    COMMAND,
+    FLAVOURS,
+    FOLDER,
+    KEPT,
+    NAME,
+    OURS,
+    PREFIX,
+    PYTHON,
+    SETUP,
+    WORKSTATION,
+    Machine,
+)
 from tests.support import workstation
-from tests.support.homes import NO_ENDPOINT
-from tests.support.roots import NOBODY, Root, layer
+from tests.support.roots import NOBODY
 
-FOLDER = "/opt/chef-workstation"
-COMMAND = f"{FOLDER}/bin/chef-run"
-KEPT = f"{COMMAND}.distrib"
-PREFIX = "/opt/chef-run-launcher"
-OURS = f"{PREFIX}/bin/chef-run-launcher"
-PYTHON = f"{PREFIX}/libexec/python3"
-SETUP = f"{PREFIX}/libexec/setup"
-NAME = "chef-run-launcher"
-WORKSTATION = "chef-workstation"
-FLAVOURS = ("deb", "rpm")
-
-# How somebody comes to chef-run: by the link in /usr/bin, and by what Workstation's documentation has people evaluate.
-DOORS = {
-    "link": 'chef-run "$@"',
-    "shell-init of bash": 'eval "$(chef shell-init bash)"; chef-run "$@"',
-}
 OUR_LINE = 'eval "$(chef-run-launcher shell-init bash)"'
 CHEFS_LINE = 'eval "$(chef shell-init bash)"'
-
-# What kills the shell that calls it, before the step in question: the number is in the environment.
-DEADLY = """\
-#!/bin/sh
-case "$*" in
---listpackage*) exec {tool} "$@" ;;
-esac
-echo >>/steps
-[ "$(wc -l </steps)" != "$DEADLY_STEP" ] || kill -9 $PPID
-exec {tool} "$@"
-"""
-STEPS = ("/bin/cp", "/bin/ln", "/bin/mkdir", "/bin/mv", "/bin/rm", "/bin/rmdir", "/usr/bin/dpkg-divert")
-
-
-class Machine:
-    """A machine, and packages of one kind to put on it."""
-
-    def __init__(self, root: Root, kind: str, folder: Path, packages: Path, next_packages: Path) -> None:
-        self.root = root
-        self.kind = kind[:3]
-        pattern = f"*.{self.kind}"
-        self.launcher, self.next_launcher = only(packages, pattern), only(next_packages, pattern)
-        self._folder = folder
-        if self.kind == "deb":
-            self.workstation, self.next_workstation = (workstation.deb(folder, version) for version in ("1", "2"))
-        else:
-            red_hat = kind == "rpm"
-            self.workstation, self.next_workstation = (
-                workstation.rpm(folder, version, red_hat=red_hat) for version in ("1", "2")
-            )
-            root.run(*self._rpm, "-i", workstation.of_this_machine(folder))
-
-    _rpm = ("rpm", "--dbpath", "/var/lib/rpm")
-
-    def install(self, *packages: Path) -> None:
-        """Install them, or upgrade to them."""
-        self.root.run(*(["dpkg", "-i"] if self.kind == "deb" else [*self._rpm, "-U"]), *packages)
-
-    def install_again(self, package: Path) -> None:
-        """Set it up anew."""
-        if self.kind == "deb":
-            self.root.run("dpkg-reconfigure", "--frontend=noninteractive", WORKSTATION)
-        else:
-            self.root.run(*self._rpm, "-U", "--replacepkgs", package)
-
-    def replace(self, package: Path) -> None:
-        """Upgrade or downgrade."""
-        self.root.run(*(["dpkg", "-i"] if self.kind == "deb" else [*self._rpm, "-U", "--oldpackage"]), package)
-
-    def remove(self, *names: str) -> None:
-        self.root.run(*(["dpkg", "-r"] if self.kind == "deb" else [*self._rpm, "-e"]), *names)
-
-    def purge(self, *names: str) -> None:
-        """Remove what removal has left; rpm knows no such difference."""
-        if self.kind == "deb":
-            self.root.run("dpkg", "-P", *names)
-
-    def another_python(self) -> Path:
-        """The package of a newer one; which it is does not matter."""
-        return workstation.python(self._folder, self.kind, "3.24")
-
-    def chef_run(self, script: str = DOORS["link"]) -> str:
-        """What somebody who is not root sees of a run in bash."""
-        directories = ("/home/operator", "/home/operator/.chef-workstation")  # which this chef-run does not make
-        self.root.run("install", "-d", "-o", NOBODY, "-m", "700", *directories)
-        env = {"HOME": "/home/operator", "CHEF_TELEMETRY_ENDPOINT": NO_ENDPOINT}
-        command = ["bash", "-O", "expand_aliases", "-c", script.replace("; ", "\n"), "bash"]
-        return self.root.run(*command, "web01", "package", "nginx", user=NOBODY, env=env).stdout
-
-    def records(self) -> int:
-        """How many records their runs have left."""
-        script = "find /home/operator/.chef-workstation -name 'session-*.json' | wc -l"
-        return int(self.root.run("sh", "-c", script).stdout)
-
-    def changes(self) -> dict[str, str]:
-        """What has been changed on the machine, but for the home of who has run chef-run."""
-        return {path: what for path, what in self.root.changes().items() if not path.startswith("home")}
-
-    def bytecode(self) -> int:
-        return len(self.root.run("find", "/opt", "-name", "*.pyc").stdout.split())
-
-    def is_whole(self, version: str | None, in_front: bool) -> None:
-        """Assert that chef-run is Workstation's of this version, by each door, and whether we are in front of it."""
-        if version is None:
-            assert not [path for path in self.changes() if path.startswith(FOLDER[1:])]
-            return
-        self.root.run("rm", "-rf", "/home/operator")
-        said = self.chef_run("; ".join(DOORS.values()))
-        assert said == f"chef-run of chef-workstation {version}: web01 package nginx\n" * len(DOORS)
-        assert self.records() == len(DOORS) * in_front
-        assert (self.root.link(COMMAND) == OURS) == in_front
-
-
-@pytest.fixture(params=FLAVOURS)
-def machine(request: pytest.FixtureRequest, tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
-    for tool in ("dpkg-deb", "rpm", "rpmbuild"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"needs {tool} (scripts/install-test-tools)")
-    with layer(tmp_path / "layer") as root:
-        yield Machine(root, request.param, tmp_path, packages, next_packages)
-
-
-@pytest.fixture
-def debian(tmp_path: Path, packages: Path, next_packages: Path) -> Iterator[Machine]:
-    """One with dpkg, for what `setup` does whoever calls it, and what only dpkg knows of."""
-    with layer(tmp_path / "layer") as root:
-        yield Machine(root, "deb", tmp_path, packages, next_packages)
 
 
 def test_beside_workstation_it_is_in_front_until_it_is_removed(machine: Machine) -> None:
@@ -302,54 +190,6 @@ def test_a_door_that_somebody_took_away_is_put_back(machine: Machine) -> None:
     machine.root.run("rm", COMMAND)
     machine.remove(NAME)
     machine.is_whole("1", in_front=False)
-
-
-@pytest.mark.parametrize("then", ["again", "upgrade", "removal"])
-@pytest.mark.parametrize("step", ["front", "back"])
-def test_interrupted_anywhere_there_is_a_chef_run_and_no_trace(machine: Machine, step: str, then: str) -> None:
-    """Whatever it was before: what it leaves works, and what comes next is as if it had not been."""
-    deadly_tools(machine)
-    machine.install(machine.workstation)
-    before = machine.changes()
-    machine.install(machine.launcher)
-    versions = {"1": machine.next_workstation, "2": machine.workstation}
-    version = "1"
-    for number in range(1, 20):
-        machine.root.run(SETUP, "back" if step == "front" else "front")
-        if not interrupted(machine, number, step):
-            break
-        assert machine.chef_run(f'{COMMAND} "$@"') == f"chef-run of {WORKSTATION} {version}: web01 package nginx\n"
-        if then == "again":
-            machine.root.run(SETUP, "back")
-            assert not [path for path in machine.changes() if f"/{path}".startswith((KEPT, f"{PREFIX}/embedded"))]
-            assert {path: what for path, what in machine.changes().items() if path in before} == before
-        elif then == "upgrade":
-            machine.replace(versions[version])
-            machine.root.run(SETUP, "front")
-            version = "2" if version == "1" else "1"
-            machine.is_whole(version, in_front=True)
-        else:
-            machine.remove(WORKSTATION)
-            machine.purge(WORKSTATION)
-            machine.root.run(SETUP, "front")
-            machine.is_whole(None, in_front=False)
-            machine.install(machine.workstation)
-    assert number >= 5, "it takes some steps"
-
-
-def deadly_tools(machine: Machine) -> None:
-    for tool in STEPS:
-        machine.root.write(f"/shims/{Path(tool).name}", DEADLY.format(tool=tool), 0o755)
-
-
-def deadly_environment(number: int) -> dict[str, str]:
-    return {"PATH": "/shims:/usr/sbin:/usr/bin:/sbin:/bin", "DEADLY_STEP": str(number)}
-
-
-def interrupted(machine: Machine, number: int, step: str) -> bool:
-    """Whether `setup` was killed before this one of its steps."""
-    script = f"/bin/rm -f /steps; {SETUP} {step} || echo killed"
-    return bool(machine.root.run("sh", "-c", script, env=deadly_environment(number)).stdout)
 
 
 def test_it_takes_the_newest_python_and_is_compiled_for_it(machine: Machine) -> None:
@@ -534,8 +374,8 @@ def test_workstations_folder_may_be_a_link_or_a_mount_point(debian: Machine, kin
     debian.is_whole("1", in_front=False)
 
 
-def make_read_only(machine: Machine) -> None:
-    machine.root.run("sh", "-c", f"mount --bind {FOLDER} {FOLDER} && mount -o remount,ro,bind {FOLDER}")
+def make_read_only(machine: Machine, folder: str = FOLDER) -> None:
+    machine.root.run("sh", "-c", f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}")
 
 
 def test_in_front_of_what_cannot_be_changed_it_is_not(machine: Machine) -> None:
@@ -553,11 +393,139 @@ def test_in_front_of_what_cannot_be_changed_it_is_not(machine: Machine) -> None:
     machine.is_whole("1", in_front=True)
 
 
-def test_what_it_cannot_put_back_does_not_keep_it_installed(machine: Machine) -> None:
+def test_what_it_cannot_put_back_it_stays_in_front_of(machine: Machine) -> None:
+    """Its removal changes nothing then and says why, and is done once it can be."""
+    machine.install(machine.workstation)
+    before = machine.changes()
+    machine.install(machine.launcher)
+    installed = machine.changes()
+    make_read_only(machine)
+    said = machine.try_to_remove(NAME)
+    assert said.count(f"{NAME}: {COMMAND} cannot be put back: Read-only file system\n") == 1
+    assert machine.changes() == installed
+    machine.is_whole("1", in_front=True)
+    machine.root.run("umount", FOLDER)
+    machine.remove(NAME)
+    assert {path: what for path, what in machine.changes().items() if not path.startswith("home")} == before
+
+
+def test_an_upgrade_that_cannot_put_it_back_leaves_the_old_in_front(debian: Machine) -> None:
+    """And is done once it can be. rpm's needs nothing put back."""
+    debian.install(debian.workstation, debian.launcher)
+    make_read_only(debian)
+    debian.root.run("dpkg", "-i", debian.next_launcher, fails=True)
+    debian.is_whole("1", in_front=True)
+    status = ["dpkg-query", "--showformat=${Status} ${Version}", "--show", NAME]
+    assert debian.root.run(*status).stdout == f"install ok installed {__version__}-1"
+    debian.root.run("umount", FOLDER)
+    debian.install(debian.next_launcher)
+    debian.is_whole("1", in_front=True)
+    assert debian.root.run(*status).stdout == f"install ok installed {NEXT_VERSION}-1"
+
+
+def test_nor_does_it_go_where_its_own_files_cannot(machine: Machine) -> None:
+    machine.install(machine.workstation, machine.launcher)
+    make_read_only(machine, PREFIX)
+    assert "Read-only file system" in machine.try_to_remove(NAME)
+    machine.is_whole("1", in_front=True)
+    machine.root.run("umount", PREFIX)
+    machine.remove(NAME)
+    machine.is_whole("1", in_front=False)
+
+
+def test_without_any_python_what_cannot_be_put_back_runs(machine: Machine) -> None:
+    """By all its names, and from then on until it can be put back."""
     machine.install(machine.workstation, machine.launcher)
     make_read_only(machine)
+    machine.root.run("mv", "/usr/bin/python3.11", "/usr/bin/away")
+    said = machine.root.run(SETUP, "prepare", "front").stderr
+    assert "there is no Python 3.9 or newer in /usr/bin: chef-run runs without it\n" in said
+    machine.root.run("ln", "-s", OURS, "/usr/bin/my-chef-run")
+    for command in (COMMAND, "chef-run", "my-chef-run", f"{OURS} exec"):
+        said = machine.chef_run(f'{command} "$@"')
+        assert said == "chef-run of chef-workstation 1: web01 package nginx\n"
+    assert machine.root.run(OURS, "status", fails=True).stderr.startswith("chef-run-launcher: there is no Python 3.9")
+    machine.root.run("umount", FOLDER)
+    machine.root.run(SETUP, "prepare", "front")
+    machine.is_whole("1", in_front=False)
+    machine.root.run("mv", "/usr/bin/away", "/usr/bin/python3.11")
+    machine.root.run(SETUP, "prepare", "front")
+    machine.is_whole("1", in_front=True)
+
+
+def test_its_folder_taken_away_by_hand_removal_mends_it(machine: Machine) -> None:
+    """And may be asked for twice."""
+    machine.install(machine.workstation)
+    before = machine.changes()
+    machine.install(machine.launcher)
+    machine.root.run("rm", "-r", PREFIX)
     machine.remove(NAME)
-    assert machine.root.run("sh", "-c", f"ls -d {SETUP} || true").stdout == ""
+    for _ in range(2):
+        machine.purge(NAME)
+    assert machine.changes() == before
+    machine.is_whole("1", in_front=False)
+
+
+def test_another_profiles_version_leaves_the_first_ones_chef_run(machine: Machine, cinc_packages: Path) -> None:
+    """And comes to stand in front of its own."""
+    machine.install(machine.workstation)
+    before = machine.changes()
+    machine.install(machine.launcher)
+    machine.replace(only(cinc_packages, f"*.{machine.kind}"))
+    machine.is_whole("1", in_front=False)
+    machine.remove(NAME)
+    assert machine.changes() == before
+
+
+# What an administrator may put into our place to be rid of us, and what it prints.
+BY_WAY_OF_KEPT = {
+    "symbolic link": f"ln -sf chef-run.distrib {COMMAND}",
+    "hard link": f"ln -f {KEPT} {COMMAND}",
+    "script": f"rm {COMMAND}; printf '#!/bin/sh\nexec {KEPT} \"$@\"\n' >{COMMAND}; chmod 755 {COMMAND}",
+}
+
+
+@pytest.mark.parametrize("kind", BY_WAY_OF_KEPT)
+def test_what_leads_to_the_original_by_its_name_keeps_it(machine: Machine, kind: str) -> None:
+    """After any trigger, and after removal."""
+    machine.install(machine.workstation, machine.launcher)
+    machine.root.run("sh", "-c", BY_WAY_OF_KEPT[kind])
+    machine.root.run(SETUP, "front")
+    assert machine.chef_run().endswith(" of chef-workstation 1: web01 package nginx\n")
+    machine.root.run("sh", "-c", BY_WAY_OF_KEPT[kind])
+    machine.remove(NAME)
+    assert machine.chef_run().endswith(" of chef-workstation 1: web01 package nginx\n")
+
+
+def test_a_disk_that_is_away_keeps_what_is_on_it(machine: Machine) -> None:
+    """Whatever happens meanwhile: once it is back, chef-run is what it was."""
+    machine.root.run("sh", "-c", IN_ANOTHER_PLACE["link"])
+    machine.install(machine.workstation, machine.launcher)
+    machine.root.run("mv", "/srv/workstation", "/srv/away")
+    machine.root.run(SETUP, "prepare", "front")
+    assert f"nothing is at {FOLDER}/bin: is its file system not mounted?" in machine.try_to_remove(NAME)
+    machine.root.run("mv", "/srv/away", "/srv/workstation")
+    machine.is_whole("1", in_front=True)
+    machine.root.run("mv", "/srv/workstation", "/srv/away")
+    machine.root.run("rm", FOLDER)  # as it says
+    machine.remove(NAME)
+
+
+def test_with_no_room_left_it_is_not_in_front(machine: Machine) -> None:
+    """Until there is. To be put back, it needs none."""
+    fill = f"n=0; while touch {FOLDER}/file$n 2>/dev/null; do n=$((n + 1)); done"
+    machine.root.run("sh", "-c", f"mkdir -p {FOLDER} && mount -t tmpfs -o nr_inodes=20 tmpfs {FOLDER}")
+    machine.install(machine.workstation)
+    machine.root.run("sh", "-c", fill)
+    machine.install(machine.launcher)
+    assert f"{COMMAND} cannot be changed: chef-run runs without it\n" in machine.root.run(SETUP, "front").stderr
+    machine.is_whole("1", in_front=False)
+    machine.root.run("sh", "-c", f"rm {FOLDER}/file*")
+    machine.root.run(SETUP, "front")
+    machine.is_whole("1", in_front=True)
+    machine.root.run("sh", "-c", fill)
+    machine.remove(NAME)
+    machine.is_whole("1", in_front=False)
 
 
 def test_a_workstation_that_was_set_up_by_itself_is_whole(debian: Machine) -> None:
@@ -569,24 +537,3 @@ def test_a_workstation_that_was_set_up_by_itself_is_whole(debian: Machine) -> No
         debian.is_whole("2" if in_front else "1", in_front)
         debian.root.run("dpkg", "--configure", "--pending")
         debian.is_whole("2" if in_front else "1", in_front=True)
-
-
-@pytest.mark.parametrize("script", ["postinst", "prerm"])
-def test_a_script_of_ours_that_is_killed_is_taken_up(debian: Machine, script: str) -> None:
-    """By dpkg, when it is asked to go on."""
-    deadly_tools(debian)
-    debian.install(debian.workstation)
-    before = debian.changes()
-    command: list[object] = ["dpkg", "-i", debian.launcher] if script == "postinst" else ["dpkg", "-r", NAME]
-    for number in (2, 4, 6):
-        if script == "prerm":
-            debian.install(debian.launcher)
-        debian.root.run(*command, env=deadly_environment(number), fails=True)
-        debian.root.run("rm", "-f", "/steps")
-        assert debian.chef_run() == "chef-run of chef-workstation 1: web01 package nginx\n"
-        if script == "postinst":
-            debian.root.run("dpkg", "--configure", "--pending")
-            debian.is_whole("1", in_front=True)
-        debian.remove(NAME)
-        debian.purge(NAME)
-        assert debian.changes() == before
