@@ -1,7 +1,5 @@
 """`flush`: send what is waiting now, and say how that went."""
 
-from __future__ import annotations
-
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +31,7 @@ def flush(
 
     outcomes: list[dict[str, Any]] = []
 
-    def on_result(session_id: str, outcome: Outcome) -> None:
+    def on_result(session_id: str, outcome: "Outcome") -> None:
         outcomes.append({"session": session_id, "result": outcome.result.value, "says": outcome.message})
         if not as_json:
             _print_outcome(session_id, outcome)
@@ -54,7 +52,7 @@ def flush(
         raise typer.Exit(1)
 
 
-def _print(done: Delivery) -> None:
+def _print(done: "Delivery") -> None:
     if done.sent or done.rejected:
         rejected = f", moved {done.rejected} to rejected/" if done.rejected else ""
         console.print(f"Sent {count(done.sent, 'session')}{rejected}.")
@@ -64,7 +62,7 @@ def _print(done: Delivery) -> None:
         fail(f"not sent: {done.problem}")
 
 
-def _print_outcome(session_id: str, outcome: Outcome) -> None:
+def _print_outcome(session_id: str, outcome: "Outcome") -> None:
     result = {"acknowledged": "sent", "rejected": "rejected"}.get(outcome.result.value)
     if result is None:
         return  # what stopped the delivery is said at its end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 from launcher import __version__
+from launcher.cli.app import app
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
 
@@ -259,3 +261,11 @@ def test_each_command_explains_itself_with_examples_in_24_lines(launcher: Launch
     assert len(lines) < 24
     assert f"chef-run-launcher {command} " in done.stdout.decode().replace("\n", " ").partition("]")[2]
     assert "Exit codes: 0 success, 1 failure, 2 usage error." in done.stdout.decode()
+
+
+def test_options_are_read_as_objects_which_python_3_9_needs() -> None:
+    """As texts, it would have other options than these: under their variables' names, and without a word of help."""
+    for command in app.registered_commands:
+        assert command.callback
+        annotations = [each.annotation for each in inspect.signature(command.callback).parameters.values()]
+        assert not [each for each in annotations if isinstance(each, str)], command.callback

@@ -97,15 +97,15 @@ def test_it_names_every_variable_and_every_file(text: str) -> None:
         assert re.search(rf"\b{code}\b", text.partition("EXIT STATUS")[2].partition("ENVIRONMENT")[0])
 
 
-def test_the_packages_and_the_folder_have_it(packages: Path, tmp_path: Path) -> None:
-    """Of what they carry, which need not be what is installed here."""
+def test_the_packages_and_the_folder_have_it(page: Path, packages: Path, tmp_path: Path) -> None:
+    """Made of what they carry, which takes the same options, though not of the same typer."""
     with tarfile.open(only(packages, "*-folder.tar.gz")) as archive:
         (member,) = [each for each in archive if each.name.endswith("/share/man/man1/chef-run-launcher.1")]
         file = archive.extractfile(member)
         assert file
-        page = file.read()
-    assert b"dry\\-run" in page
+        carried = file.read()
+    assert carried == page.read_bytes()
     subprocess.run(["dpkg-deb", "-x", only(packages, "*.deb"), tmp_path / "deb"], check=True)
-    assert gzip.decompress((tmp_path / "deb/usr/share/man/man1/chef-run-launcher.1.gz").read_bytes()) == page
+    assert gzip.decompress((tmp_path / "deb/usr/share/man/man1/chef-run-launcher.1.gz").read_bytes()) == carried
     listed = subprocess.run(["rpm", "-qpl", only(packages, "*.rpm")], capture_output=True, text=True, check=True).stdout
     assert "/usr/share/man/man1/chef-run-launcher.1.gz" in listed.splitlines()
