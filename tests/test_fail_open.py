@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -353,9 +352,9 @@ def test_a_config_toml_of_any_text_holds_nothing_up(home: Home, package: Path) -
     defect(package, "run.py", BEFORE)
     for text in ("[" + " " * 250_000, "[launcher]\nchef_run =" + " " * 250_000, "[launcher]\nchef_run = '" * 8000):
         home.config.write_text(text)
-        began = time.monotonic()
+        began = os.times()
         assert is_chef_runs_own(home, start(home, package / "__main__.py", "exec", *ARGUMENTS))
-        assert time.monotonic() - began < 2
+        assert os.times().children_user - began.children_user < 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, whom others could have run what they like")

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pexpect
@@ -229,10 +230,11 @@ def test_the_session_of_a_run_is_never_sent_by_that_run(
 ) -> None:
     launcher.exec("-v")
     (first,) = home.sessions()
-    # The sender is still at the first session when this run has ended and stored its own.
-    collector.answers.append(Answer(delay=1))
+    ended = threading.Event()
+    collector.answers.append(Answer(after=ended))  # until then, the sender is at the first session
     launcher.exec("-v")
     assert len(home.sessions()) == 2
+    ended.set()
     wait_for_no_sender(home)
     (request,) = collector.requests
     assert first.name == f"session-{request.session_id}.json"

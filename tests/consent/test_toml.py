@@ -120,9 +120,9 @@ def test_no_file_holds_up_a_run(make: Callable[[int], str], tmp_path: Path) -> N
     """A dotted key of 80 kB took 22 s, before chef-run was even started."""
     path = tmp_path / "config.toml"
     path.write_text(make(config.MAX_CONFIG_SIZE))
-    started = time.monotonic()
+    started = time.process_time()
     config.load(str(path))
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_a_number_that_python_does_not_read_is_a_broken_file(tmp_path: Path) -> None:

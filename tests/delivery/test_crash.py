@@ -156,8 +156,8 @@ def test_a_stop_while_a_sender_is_started_stops_the_run_alone(
     stocked: Home, launcher: Launcher, plain_collector: Collector, chef_run: Program
 ) -> None:
     """The sender does its work: nobody would continue it."""
-    chef_run.path.write_text("#!/bin/sh\nexec sleep 1\n")
-    slowly = strace("-DD", "-f", "-e", "trace=renameat", "-e", "inject=renameat:delay_enter=300000:when=1")
+    chef_run.path.write_text('#!/bin/sh\nwhile [ ! -e "$HOME/go" ]; do sleep 0.05; done\n')
+    slowly = strace("-DD", "-f", "-e", "trace=renameat", "-e", "inject=renameat:delay_enter=1000000:when=1")
     run = subprocess.Popen(
         [*slowly, str(launcher.path), "exec", "web03", "a", "b"], env=stocked.env, preexec_fn=os.setpgrp
     )
@@ -167,6 +167,7 @@ def test_a_stop_while_a_sender_is_started_stops_the_run_alone(
         wait_until(lambda: has_stopped(run.pid), "the launcher has stopped")
         plain_collector.wait_for_requests(2)
         os.killpg(run.pid, signal.SIGCONT)
+        (stocked.path / "go").touch()
         assert run.wait(30) == 0
     finally:
         if run.returncode is None:

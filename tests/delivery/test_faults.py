@@ -95,8 +95,8 @@ TROUBLES = {
     "an answer of a byte a second": Trouble(lambda: scripted(Answer(drip=1)), "no complete answer in time"),
     "a name that never resolves": Trouble(unresolvable, "no complete answer in time", USE_RESOLVER),
 }
-# Seconds: what a run may differ by on a busy machine, and far less than any sender takes in trouble.
-NOTICEABLE = 1.0
+# Seconds: what a run may differ by on a busy machine, and less than any sender takes in trouble.
+NOTICEABLE = 4.0
 SKIPPED: type[BaseException] = pytest.skip.Exception
 
 
@@ -232,7 +232,7 @@ def test_a_sender_that_outlives_its_time_is_ended_wherever_it_is(stocked: Home) 
         started = time.monotonic()
         subprocess.run([sys.executable, "-c", START, str(stocked.path)], env=stocked.env, check=True)
         wait_for_no_sender(stocked)
-        assert 0.9 < time.monotonic() - started < 5
+        assert 0.9 < time.monotonic() - started < 9  # after 10, it would have given up by itself
     assert (stocked.telemetry / ".next-attempt").read_text() == "1 interrupted\n"
 
 
@@ -240,12 +240,12 @@ def test_a_sender_whose_time_is_up_says_so_and_is_no_failure(
     stocked: Home, launcher: Launcher, plain_collector: Collector
 ) -> None:
     """It has sent something: what failed before counts no more."""
-    plain_collector.otherwise = lambda request: Answer(delay=0.4)
+    plain_collector.otherwise = lambda request: Answer(delay=0.7)
     stocked.has_waiting(*(f"db{number}" for number in range(8)))
     (stocked.telemetry / ".next-attempt").write_text("5 interrupted\n")
     held = lock.take(stocked.layout)
     assert held is not None
-    until = time.monotonic() + attempt.MIN_REQUEST_TIME + 1
+    until = time.monotonic() + attempt.MIN_REQUEST_TIME + 2
     attempt.deliver(stocked.env, held, stored_before=time.time(), until=until)
     lock.release(stocked.layout, held)
     assert 1 <= len(plain_collector.requests) <= 5

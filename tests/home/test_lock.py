@@ -14,7 +14,7 @@ from tests.support.processes import has_ended, pids, proc, proc_status
 from tests.support.programs import Launcher, Program
 from tests.support.waiting import wait_until
 
-NOTICEABLE = 5.0  # seconds, on a busy machine; the lock itself never answers
+NOTICEABLE = 15.0  # seconds, on a busy machine; the lock itself never answers
 
 
 @pytest.fixture
