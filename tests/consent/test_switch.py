@@ -107,16 +107,13 @@ def test_disable_drops_what_waits_at_once_and_says_how_many(
 
 
 def test_each_switch_says_what_it_has_changed(stocked: Home, launcher: Launcher) -> None:
-    said = [
-        launcher.run(command).stdout.decode().splitlines()[0] for command in ("disable", "disable", "enable", "enable")
-    ]
-    assert said == [
-        f"{words} in {stocked.config}."
-        for words in (
-            *("Turned telemetry off", "Telemetry is already off"),
-            *("Turned telemetry on", "Telemetry is not turned off"),
-        )
-    ]
+    for command, words in (
+        *(("disable", "Turned telemetry off"), ("disable", "Telemetry is already off")),
+        *(("enable", "Turned telemetry on"), ("enable", "Telemetry is not turned off")),
+    ):
+        said = launcher.run(command).stdout.decode()
+        # Without white space, since a long path is folded.
+        assert "".join(said.split()).startswith("".join(f"{words} in {stocked.config}.".split()))
 
 
 def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Launcher) -> None:
