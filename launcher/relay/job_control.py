@@ -6,11 +6,10 @@ the child has had. The relay process tells: what it hears was sent to the group.
 
 from __future__ import annotations
 
-import _thread
 import os
 import time
 
-from launcher.quiet import quietly
+from launcher.quiet import locked, quietly, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,14 +107,12 @@ class Stopper:
     __slots__ = ("_done", "_number", "_thread", "_wanted")
 
     def __init__(self) -> None:
-        """Raises RuntimeError where there is no thread to be had."""
+        """Raises RuntimeError, or OSError, where there is no thread to be had."""
         self._number = 0
-        self._wanted, self._done = _thread.allocate_lock(), _thread.allocate_lock()
-        self._wanted.acquire()
-        self._done.acquire()
+        self._wanted, self._done = locked(), locked()
         blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOPS)  # as the thread is to have it
         try:
-            self._thread = _thread.start_new_thread(self._run, ())
+            self._thread = start_thread(self._run)
         finally:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
         if _signal.SIGCONT not in _signal.sigpending():

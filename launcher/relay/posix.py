@@ -103,12 +103,12 @@ def _serve(routes: list[Route], make_observer: Callable[[], Observer], child: in
     """In the relay process: its life. Imported here, while the program starts."""
     try:
         from launcher.relay.serving import serve
-    except Exception as error:  # an upgrade is under way; the program has begun, and writes
+
+        serve(routes, make_observer, child, orders, answers)
+    except Exception as error:  # an upgrade is under way, memory is short; the program has begun, and writes
         quiet.note(error)
         close([orders, answers])
         copy_plainly(routes)
-    else:
-        serve(routes, make_observer, child, orders, answers)
 
 
 def _let_it_begin(failure: int) -> None:
