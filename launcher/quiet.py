@@ -6,12 +6,12 @@ the kind of error and the places in our code that led to it. Its text is left ou
 
 from __future__ import annotations
 
+import _thread
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from threading import Thread
     from typing import Any, Protocol, TypeVar
 
     T = TypeVar("T")
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 VARIABLE = "CHEF_RUN_LAUNCHER_DEFECTS"
+_UNTIL_BEGUN = 1.0  # seconds: far longer than a thread needs for its first line
 
 
 def quietly(work: Callable[..., T], *arguments: Any) -> T | None:
@@ -38,28 +39,48 @@ def quietly(work: Callable[..., T], *arguments: Any) -> T | None:
 def in_background(work: Callable[..., T], *arguments: Any) -> Result[T]:
     """Begin to work quietly in a thread."""
     results: list[T | None] = []
+    over = locked()
 
     def run() -> None:
         results.append(quietly(work, *arguments))
+        over.release()
 
-    thread = quietly(_started, run)
+    thread = quietly(start_thread, run)
 
     def result(seconds: float | None = None) -> T | None:
-        if thread:
-            thread.join(seconds)
-        else:
+        if not thread:
             run()  # there was no thread to be had
+        elif over.acquire(True, -1 if seconds is None else seconds):
+            over.release()
         return results[0] if results else None
 
     return result
 
 
-def _started(run: Callable[[], None]) -> Thread:
-    from threading import Thread
+def start_thread(run: Callable[[], None]) -> int:
+    """Have this run in a thread, and return the thread's number, once it has begun.
 
-    thread = Thread(target=run, daemon=True)
-    thread.start()
+    Raises RuntimeError, or OSError, if there is none to be had. Where memory is short, one may be made and end before
+    its first line, of which Python tells nobody.
+    """
+    begun, turn = locked(), _thread.allocate_lock()
+
+    def run_if_awaited() -> None:
+        if turn.acquire(False):
+            begun.release()
+            run()
+
+    thread = _thread.start_new_thread(run_if_awaited, ())
+    if not begun.acquire(True, _UNTIL_BEGUN) and turn.acquire(False):
+        raise RuntimeError("a thread does not begin")
     return thread
+
+
+def locked() -> _thread.LockType:
+    """A lock that whoever waits for it gets once it is released."""
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    return lock
 
 
 def note(error: BaseException) -> None:

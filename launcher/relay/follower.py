@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import sys
 
-from launcher.quiet import note, quietly
+from launcher.quiet import locked, note, quietly, start_thread
 from launcher.relay.descriptors import pipe, poller, write_all
 
 TYPE_CHECKING = False
@@ -36,15 +35,15 @@ class Follower:
         self._watcher = watcher
         self._plain = False  # whether to copy and do nothing else
         self._requested = self._served = 0
-        self._progress = _locked()  # released with each answer, and at the end
-        self._over = _locked()  # released at the end
+        self._progress = locked()  # released with each answer, and at the end
+        self._over = locked()  # released at the end
         self.has_thread = False
         self.is_over = False
 
     def start(self) -> None:
         """Copy from here on, in a thread. Raises RuntimeError, or OSError, if there is none to be had."""
         self._requests, self._request_writer = pipe()  # a byte for each time that it is to say when it has drained
-        _thread.start_new_thread(self._run, ())
+        start_thread(self._run)
         self.has_thread = True
 
     def drain(self, seconds: float | None = None) -> None:
@@ -68,14 +67,17 @@ class Follower:
             note(error)
             self._plain = True
             quietly(self._copy)
-        self.end()
+        finally:
+            self.end()
 
     def end(self) -> None:
         """Leave both sides, which learn of each other's end by that."""
-        self._close()
-        self.is_over = True
-        self._tell()
-        self._over.release()
+        try:
+            self._close()
+        finally:
+            self.is_over = True
+            self._tell()
+            self._over.release()
 
     @property
     def is_to_a_terminal(self) -> bool:
@@ -153,9 +155,3 @@ def follow_in_turn(followers: list[Follower]) -> None:
                 left[source].pass_on()
             except (OSError, EOFError):
                 left.pop(source).end()
-
-
-def _locked() -> _thread.LockType:
-    lock = _thread.allocate_lock()
-    lock.acquire()
-    return lock

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from launcher.relay.handover import signals_to_block
+from launcher.quiet import locked, quietly, start_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     import _signal  # `signal` itself takes 3.5 ms
 
-_STOPS = {_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}  # SIGSTOP, which cannot be blocked, is never pending
+STOPS = {_signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}  # SIGSTOP, which cannot be blocked, is never pending
 _ON_ITS_WAY = 0.02  # seconds: far longer than the kernel needs to signal a group
 _UNTIL_TAKEN = 1.0  # seconds: far longer than we need for the next signal
 
@@ -50,20 +50,16 @@ class GroupSignals:
             self._hear(self._relay.ask)
             self._forget(number)
             reached = is_taken_back
+        if number in STOPS and not is_taken_back:
+            self._forget(_signal.SIGCONT)  # the relay process has had it, but with this stop the kernel took it from us
         self._settle(number)
         return reached
 
-    def drain_before_stop(self) -> tuple[bool, bool]:
-        """Have what the child has written so far passed on, before the shell writes something.
-
-        Returns whether the relay process answers, and so was not stopped along with its group; and whether we alone
-        have been continued meanwhile, which the child, now that it has stopped, is to learn.
-        """
+    def drain_before_stop(self) -> None:
+        """Have what the child has written so far passed on, before the shell writes something."""
         self._hear(self._relay.drain)
-        is_continued = _signal.SIGCONT in _signal.sigpending()
-        reached_group = any(number == _signal.SIGCONT for number, _ in self._heard)
-        self._forget(_signal.SIGCONT)  # as the kernel does: a stop takes back a SIGCONT not taken yet
-        return not self._relay.is_silent, is_continued and not reached_group
+        if _signal.SIGCONT not in _signal.sigpending():
+            self._forget(_signal.SIGCONT)  # what is left of one that a stop took from us
 
     def _hear(self, ask: Callable[[], bytes]) -> None:
         """Forget what no longer counts, and ask what has been heard since the last answer."""
@@ -96,31 +92,69 @@ def _is_taken_back(number: int) -> bool:
     """
     pending = _signal.sigpending()
     if number == _signal.SIGCONT:
-        return bool(_STOPS & pending)
-    return number in _STOPS and _signal.SIGCONT in pending
+        return bool(STOPS & pending)
+    return number in STOPS and _signal.SIGCONT in pending
 
 
-def prepare_to_stop_by(number: int, alone: bool) -> None:
-    """Raise the child's stop signal here, still blocked, before looking again whether the child is stopped.
+class Stopper:
+    """Stops this process, unless it has been continued meanwhile.
 
-    The kernel lets a later SIGCONT cancel it, and lets it cancel an earlier SIGCONT. Only once the child has really
-    stopped: it may restore the terminal first, or ignore the signal. Our own copy of a signal that the terminal sent is
-    still pending, or merges with this one: we stop once.
-
-    `alone`: it is not the whole group that has been stopped.
+    A stop signal that we send ourselves makes the kernel drop a SIGCONT that has come right before, and nobody would
+    continue us. So a thread keeps all stop signals pending, and blocked, from `arm` on: it is then the SIGCONT that drops
+    them, and what is left of them takes effect, or does not, in one stroke.
     """
-    if number != _signal.SIGSTOP:
+
+    __slots__ = ("_done", "_number", "_thread", "_wanted")
+
+    def __init__(self) -> None:
+        """Raises RuntimeError, or OSError, where there is no thread to be had."""
+        self._number = 0
+        self._wanted, self._done = locked(), locked()
+        blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOPS)  # as the thread is to have it
+        try:
+            self._thread = start_thread(self._run)
+        finally:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)
+        if _signal.SIGCONT not in _signal.sigpending():
+            self.arm()
+
+    def arm(self) -> None:
+        """From here on a SIGCONT is not forgotten. One that has not been taken yet is: take it first."""
+        for number in STOPS:
+            _signal.pthread_kill(self._thread, number)
+
+    def stop_by(self, number: int) -> None:
+        """Stop by this signal, unless there has been a SIGCONT since `arm`; return when continued."""
+        self._number = number
+        self._wanted.release()
+        self._done.acquire()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.acquire()
+            quietly(_let_through, self._number)
+            self._done.release()
+
+
+def stop_by(number: int, stopper: Stopper | None) -> None:
+    """Stop by the signal that has stopped the child, as its shell expects, unless we are continued meanwhile.
+
+    Returns when continued.
+    """
+    ourselves = os.getpid()
+    if number != _signal.SIGSTOP:  # which cannot be blocked
         _signal.signal(number, _signal.SIG_DFL)  # the caller may ignore what the child does not
-        os.kill(os.getpid(), number)
-    elif alone and _signal.SIGCONT in _signal.sigpending():
-        # SIGSTOP cannot be blocked: what it takes back, we do. One to the group has done so; what is here came later.
-        _signal.sigwait({_signal.SIGCONT})
+        if stopper is not None:
+            stopper.stop_by(number)
+    if _signal.SIGCONT not in _signal.sigpending():
+        # SIGSTOP, no thread, or a stop came right after a SIGCONT, and was the later one. Only here is a SIGCONT lost,
+        # between these two calls: nothing was pending that it could drop, and no call looks and stops in one.
+        os.kill(ourselves, number)
+        if number != _signal.SIGSTOP:
+            _let_through(number)
 
 
-def stop_by(number: int) -> None:
-    """Stop by the signal that has stopped the child, as its shell expects; return when continued."""
-    if number == _signal.SIGSTOP:
-        os.kill(os.getpid(), number)
-    else:
-        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
-        _signal.pthread_sigmask(_signal.SIG_BLOCK, signals_to_block())
+def _let_through(number: int) -> None:
+    """Have a signal that is pending take effect, and block it again."""
+    blocked = _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, blocked)

@@ -7,6 +7,7 @@ Three processes in the caller's one process group; the program has the caller's 
                         on as the child does; then does     to the relay process; standard   taken one by one
                         what is left to do after the end    error, if it is to be kept
   launcher, a thread    what there is to do meanwhile       what it opens itself             blocked
+  launcher, a thread    stops the launcher                  nothing                          blocked, stops pending
   relay process, main   obeys; hears the group's signals;   /dev/null on 0, 1 and 2; pipes   taken, and told to the
                         follows the terminal's size         to the launcher                  launcher; faults kill it
   relay process, a      copies, and shows the observer      the end of what the child        blocked
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from launcher.relay.handover import Command
-    from launcher.relay.job_control import GroupSignals
+    from launcher.relay.job_control import GroupSignals, Stopper
     from launcher.relay.routes import Route
     from launcher.relay.watcher import Observer
 else:
@@ -102,12 +103,12 @@ def _serve(routes: list[Route], make_observer: Callable[[], Observer], child: in
     """In the relay process: its life. Imported here, while the program starts."""
     try:
         from launcher.relay.serving import serve
-    except Exception as error:  # an upgrade is under way; the program has begun, and writes
+
+        serve(routes, make_observer, child, orders, answers)
+    except Exception as error:  # an upgrade is under way, memory is short; the program has begun, and writes
         quiet.note(error)
         close([orders, answers])
         copy_plainly(routes)
-    else:
-        serve(routes, make_observer, child, orders, answers)
 
 
 def _let_it_begin(failure: int) -> None:
@@ -144,12 +145,13 @@ def _be_the_program(command: Command, routes: list[Route], waiting: int, failed:
 class Child:
     """The program as it runs. Each of `wait`, `drain` and `exit_the_same_way` is called once, in this order."""
 
-    __slots__ = ("_drained", "_failure", "_group_signals", "_pid", "_relay", "_status", "stderr")
+    __slots__ = ("_drained", "_failure", "_group_signals", "_pid", "_relay", "_status", "_stopper", "stderr")
 
     def __init__(self, pid: int, relay: RelayProcess, failure: int, stderr: int | None) -> None:
         self._pid = pid
         self._relay = relay
         self._group_signals: GroupSignals | None = None
+        self._stopper: Stopper | None = None
         self._failure = failure  # has a byte to read if exec failed, and ends when the program begins
         self._status: int | None = None  # until it has ended
         self._drained = False
@@ -160,8 +162,8 @@ class Child:
 
         They are still blocked in the child, so that one which was sent to the group stays one.
         """
-        while pending := _signal.sigpending() & signals_to_block():
-            self._take_next(pending)
+        while taken := _take_pending(signals_to_block()):
+            self._see_to(*taken)
 
     def wait(self) -> bool:
         """Do as the child does, and have it get what we get, until it has ended. Whether the program ran at all."""
@@ -211,36 +213,34 @@ class Child:
 
     def _follow(self) -> int:
         """Returns the wait status of the child."""
-        from launcher.relay.job_control import prepare_to_stop_by, stop_by
+        from launcher.relay.job_control import Stopper, stop_by
 
         awaited = signals_to_block() | {_signal.SIGCHLD}
-        stopped_by = None
+        self._stopper = quiet.quietly(Stopper)
+        stopped_by = None  # the signal that keeps the child stopped
         while True:
             changed, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if changed and os.WIFSTOPPED(status):
                 stopped_by = os.WSTOPSIG(status)
-                alone, goes_on = quiet.quietly(self._heard().drain_before_stop) or (False, False)
-                if goes_on:
-                    self._take_next({_signal.SIGCONT})
-                    stopped_by = None
-                else:
-                    quiet.quietly(prepare_to_stop_by, stopped_by, alone)
+                quiet.quietly(self._heard().drain_before_stop)
             elif changed and os.WIFCONTINUED(status):
-                if stopped_by is not None and stopped_by in _signal.sigpending():
-                    _signal.sigwait({stopped_by})  # it goes on again: so do we
+                if stopped_by is not None:
+                    _take_pending({stopped_by})  # it goes on again: so do we
                 stopped_by = None
             elif changed:
                 return status
             elif stopped_by is None:
-                self._take_next(awaited)
-            elif _signal.SIGCONT in _signal.sigpending():
+                self._see_to(*_wait_for_signal(awaited))
+            elif taken := _take_pending({_signal.SIGCONT}):
                 # To the group, and the child may go on already; or to us alone, and then it goes on now.
-                self._take_next({_signal.SIGCONT})
+                self._see_to(*taken)
             else:
                 self._relay.launcher_stops()
-                stop_by(stopped_by)
+                stop_by(stopped_by, self._stopper)
                 self._relay.launcher_goes_on()
-                stopped_by = None
+                if not {_signal.SIGCONT, stopped_by} & _signal.sigpending():
+                    # Nothing has continued us: this one cannot stop us, for our group is an orphaned one.
+                    self._see_to(*_wait_for_signal(awaited))
 
     def _heard(self) -> GroupSignals:
         """What the whole group has had. Not imported before the program runs: the budget of scripts/bench needs it."""
@@ -250,20 +250,33 @@ class Child:
             self._group_signals = GroupSignals(self._relay)
         return self._group_signals
 
-    def _take_next(self, awaited: set[int]) -> None:
-        """Wait for a signal, and see to it. Whatever goes wrong with it, the run goes on."""
-        number, sender = _wait_for_signal(awaited)
+    def _arm(self) -> None:
+        """A SIGCONT has been taken. Before the child learns of it: one that is dropped here would say the same."""
+        if self._stopper is not None:
+            quiet.quietly(self._stopper.arm)
+
+    def _see_to(self, number: int, sender: int | None) -> None:
+        """See to a signal that has been taken. Whatever goes wrong with it, the run goes on."""
+        if number == _signal.SIGCONT:
+            self._arm()
         # The relay process's own: it has woken us.
         if number != _signal.SIGCHLD and sender != self._relay.pid:
             quiet.quietly(self._pass_on, number, sender)
 
     def _pass_on(self, number: int, sender: int | None) -> None:
         """Give the child a signal, unless it has had it along with the group."""
+        from launcher.relay.job_control import STOPS
+
         reached_group = self._heard().reached_group(number)
         if reached_group and os.getpgid(self._pid) == os.getpgrp():
             return
         if sender != self._pid:
             send(self._pid, number)
+            if number in STOPS and _take_pending({_signal.SIGCONT}):
+                # It is the later of the two; but if it is for the group, the child may have had it before this stop.
+                self._arm()
+                send(self._pid, _signal.SIGCONT)
+                self._heard().reached_group(_signal.SIGCONT)
         elif not reached_group and os.getppid() > 1:
             send(os.getppid(), number)  # a program that signals its parent means ours
 
@@ -275,18 +288,27 @@ if sys.platform == "linux":
         signal = _signal.sigwaitinfo(awaited)
         return signal.si_signo, signal.si_pid
 
+    def _take_pending(numbers: set[int]) -> tuple[int, int | None] | None:
+        """One of these signals, as above, if any is there. Of a stop and a SIGCONT the kernel drops the earlier."""
+        signal = _signal.sigtimedwait(numbers, 0)
+        return (signal.si_signo, signal.si_pid) if signal else None
+
 else:
 
     def _wait_for_signal(awaited: set[int]) -> tuple[int, int | None]:
         """Wait for a signal. Returns its number, and None: the system does not tell who sent it."""
         return _signal.sigwait(awaited), None
 
+    def _take_pending(numbers: set[int]) -> tuple[int, int | None] | None:
+        """One of these signals, as above, if any is there."""
+        return _wait_for_signal(numbers) if numbers & _signal.sigpending() else None
+
 
 def _take_signals_ourselves() -> None:
     """The child has ended, and its signals with it; what comes now, while nobody reads its output, is for us."""
     blocked = signals_to_block()
-    for number in _signal.sigpending() & blocked:
-        _signal.sigwait({number})
+    while _take_pending(blocked):
+        pass
     if _signal.getsignal(_signal.SIGINT) is not _signal.SIG_IGN:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, blocked)

@@ -37,7 +37,10 @@ _STOPPED_MILLISECONDS = 100
 
 
 def serve(routes: list[Route], make_observer: Callable[[], Observer], child: int, orders: int, answers: int) -> None:
-    """The life of the relay process. It starts with all signals blocked, and holds nothing of the caller's."""
+    """The life of the relay process. It starts with all signals blocked, and holds nothing of the caller's.
+
+    Whatever it raises, it raises before it has copied anything.
+    """
     try:
         os.chdir("/")  # it may outlive the run, and must keep no file system busy
     except OSError:
@@ -47,7 +50,7 @@ def serve(routes: list[Route], make_observer: Callable[[], Observer], child: int
     try:
         for follower in followers:
             follower.start()
-    except (RuntimeError, OSError):  # no threads to be had: output goes on, and that is all there is
+    except Exception:  # no threads to be had: output goes on, and that is all there is
         os.close(answers)
         follow_in_turn([follower for follower in followers if not follower.has_thread])
         for follower in followers:

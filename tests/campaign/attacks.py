@@ -92,12 +92,9 @@ def short_stops(world: World, chance: random.Random) -> None:
         time.sleep(length**2 * 0.004)
         send(whom, signal.SIGCONT)
         if not _goes_on(run.pid, chef_run):
-            # One that comes in the very moment in which the launcher stops itself is cancelled by the kernel (README).
-            send(whom, signal.SIGCONT)
-        if not _goes_on(run.pid, chef_run):
             who = {run.pid: "the launcher", -run.pid: "the group", chef_run: "chef-run"}[whom]
             states = f"launcher {state(run.pid)}, chef-run {state(chef_run)}"
-            world.findings.append(f"{name} to {who}, and SIGCONT {length**2 * 4:.1f} ms later, and once more: {states}")
+            world.findings.append(f"{name} to {who}, and SIGCONT {length**2 * 4:.1f} ms later: {states}")
             break
     world.continue_all()
     send(chef_run, signal.SIGKILL)

@@ -69,19 +69,36 @@ def stop_signal(pid: int) -> int:
 
 
 @contextmanager
-def held_up(pid: int) -> Iterator[None]:
-    """The process's first thread does nothing meanwhile, as if it had no processor: all signals wait for it."""
-    seize, interrupt, detach, any_kind = 0x4206, 0x4207, 17, 0x40000000
+def held_up(pid: int) -> Iterator[Callable[[int], bool]]:
+    """The process's first thread does nothing meanwhile, as if it had no processor: all signals wait for it.
+
+    What this gives has it go so many steps, each to where a system call begins or ends, and tells whether it has
+    stopped on the way, as by SIGTSTP.
+    """
+    seize, interrupt, detach, to_next_call, tell_calls, any_kind = 0x4206, 0x4207, 17, 24, 1, 0x40000000
     ptrace = ctypes.CDLL(None, use_errno=True).ptrace
     ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
-    if ptrace(seize, pid, None, None) != 0:
+    if ptrace(seize, pid, None, tell_calls) != 0:
         pytest.skip(f"needs ptrace, as root or with CAP_SYS_PTRACE: {os.strerror(ctypes.get_errno())}")
     ptrace(interrupt, pid, None, None)
     os.waitpid(pid, any_kind)
+    to_take = 0  # the signal that it was about to take
+
+    def go(steps: int) -> bool:
+        nonlocal to_take
+        for _ in range(steps):
+            ptrace(to_next_call, pid, None, to_take)
+            _, ended = os.waitpid(pid, any_kind)
+            number, event = os.WSTOPSIG(ended), ended >> 16
+            to_take = 0 if event or number == signal.SIGTRAP | 0x80 else number
+            if event and number != signal.SIGTRAP:
+                return True
+        return False
+
     try:
-        yield
+        yield go
     finally:
-        ptrace(detach, pid, None, None)
+        ptrace(detach, pid, None, to_take)
 
 
 def pending(pid: int) -> set[int]:

@@ -19,6 +19,7 @@ import pytest
 assert sys.platform == "linux"  # first, or the type checker looks for what follows elsewhere too
 # ruff: noqa: E402
 
+from tests.support.preloaded import preloaded
 from tests.support.processes import children, group, has_ended, program_of, state
 from tests.support.waiting import wait_until
 
@@ -159,6 +160,23 @@ FAULTS = [
 def test_what_fails_before_the_child_runs_is_not_its_misfortune(fault: str) -> None:
     much = sh("seq 30000; seq 30000 >&2; seq 30000; exit 9")
     assert outcome(failing(fault) + RELAY + much) == outcome(much)
+
+
+THREADS_OF_NO_USE = """
+void *dlsym(void *library, const char *name);
+static void *nothing(void *argument) { return 0; }
+int pthread_create(void *thread, const void *attributes, void *(*run)(void *), void *argument) {
+    int (*next)(void *, const void *, void *(*)(void *), void *) = dlsym((void *) -1, "pthread_create");
+    return next(thread, attributes, nothing, argument);
+}
+"""
+
+
+def test_threads_that_never_begin_are_not_waited_for(tmp_path: Path) -> None:
+    """As where memory is short: they are made, and end before their first line."""
+    much = sh("seq 30000; seq 30000 >&2; seq 30000; exit 9")
+    env = {**os.environ, **preloaded(THREADS_OF_NO_USE, tmp_path)}
+    assert outcome(RELAY + much, env=env) == outcome(much)
 
 
 @pytest.mark.parametrize("fault", ["clone:error=EAGAIN:when=1", "clone:error=EAGAIN:when=2"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -251,6 +252,62 @@ def test_a_continue_right_after_a_stop_continues_the_child(way: list[str], tmp_p
         process.send_signal(signal.SIGUSR1)
         log.wait_for("SIGUSR1")
         assert log.signals() == ["SIGTSTP", "SIGCONT", "SIGUSR1"]
+
+
+MOMENTS = {
+    "TSTP alone": (signal.SIGTSTP, os.kill, os.kill),
+    "TTIN alone": (signal.SIGTTIN, os.kill, os.kill),
+    "TSTP to the group": (signal.SIGTSTP, os.killpg, os.killpg),
+    "TSTP to the group, continued alone": (signal.SIGTSTP, os.killpg, os.kill),
+    "TSTP alone, continued with the group": (signal.SIGTSTP, os.kill, os.killpg),
+}
+
+
+@THROUGH_US
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_continue_at_any_moment_of_a_stop_has_both_go_on(way: list[str], moment: str, tmp_path: Path) -> None:
+    """As by cpulimit, supervisors, administrators: before each system call of the launcher, until it has stopped."""
+    number, stop, go_on = MOMENTS[moment]
+    with started(way + child("note_signals", tmp_path / "log", "SIGCONT", "SIGUSR1")) as process:
+        log = Log(tmp_path / "log")
+        wait_until(lambda: state(process.pid) == "S", "the launcher waits for signals")
+        for steps in itertools.count():
+            with held_up(process.pid) as go:
+                stop(process.pid, number)
+                has_stopped = go(steps)
+                go_on(process.pid, signal.SIGCONT)
+            log.wait_for("SIGCONT", steps + 1)
+            serves(process, log, steps + 1)
+            if has_stopped:
+                break
+        assert steps > 10
+        if (stop, go_on) != (os.kill, os.killpg):  # there it may come twice, as it may have been before the stop
+            assert log.signals().count("SIGCONT") == steps + 1
+
+
+@THROUGH_US
+def test_a_continue_beside_the_childs_own_is_no_trap(way: list[str], tmp_path: Path) -> None:
+    """The kernel drops the launcher's own copy of the stop right when it would be taken, as there is no need of it."""
+    with started(way + child("note_signals", tmp_path / "log", "SIGCONT", "SIGUSR1")) as process:
+        log = Log(tmp_path / "log")
+        for steps in itertools.count():
+            with held_up(process.pid) as go:
+                os.killpg(process.pid, signal.SIGTSTP)
+                wait_until(lambda: state(log.child) == "T", "the child stops")
+                has_stopped = go(steps)
+                os.kill(log.child, signal.SIGCONT)
+                has_stopped = has_stopped or go(4)
+                process.send_signal(signal.SIGCONT)
+            serves(process, log, steps + 1)
+            if has_stopped:
+                break
+        assert steps > 10
+
+
+def serves(process: subprocess.Popen[bytes], log: Log, times: int) -> None:
+    """Have the launcher pass on a SIGUSR1, which it does only if it hangs nowhere."""
+    process.send_signal(signal.SIGUSR1)
+    log.wait_for("SIGUSR1", times)
 
 
 @THROUGH_US
