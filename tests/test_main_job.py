@@ -183,7 +183,7 @@ def test_on_a_terminal_the_notice_has_lines_and_in_ci_one(
     ("config", "says", "says_not"),
     [
         ("hosts = 'salted'", "for each target a salted hash of its name, its OS, ", "target a hash"),
-        ("hosts = 'count'", "this machine's OS, and of each target its OS, and SSH or WinRM)", "hash"),
+        ("hosts = 'count'", "this machine's OS, and for each target its OS, and SSH or WinRM)", "hash"),
         ("hosts = 'off'", "(an installation ID and this machine's OS)", "SSH"),
         ("endpoint = 'ftp://x'", "telemetry, but reported to nobody, as the endpoint is refused.", "ftp"),
         ("endpoint = 'https://collector.example:8443/x'", "reported to collector.example, ", "8443"),
