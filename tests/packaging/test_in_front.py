@@ -283,7 +283,7 @@ def test_it_says_what_it_needs(packages: Path) -> None:
     assert subprocess.run(deb, capture_output=True, check=True).stdout == b"python3 (>= 3.9)\n"
     rpm = ["rpm", "-qp", "--requires", str(only(packages, "*.rpm"))]
     required = subprocess.run(rpm, capture_output=True, check=True).stdout.decode().split("\n")
-    assert {"/bin/sh", "coreutils", "findutils"} <= set(required)
+    assert {"/bin/sh", "coreutils", "findutils", "grep"} <= set(required)
 
 
 @pytest.mark.parametrize("machine", ["rpm"], indirect=True)

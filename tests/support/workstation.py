@@ -64,7 +64,7 @@ def rpm(folder: Path, version: str, name: str = "chef-workstation", red_hat: boo
 
 def of_this_machine(folder: Path, python3: str = "3.11") -> Path:
     """What this machine has, as an .rpm that says so, with a python3 of this version."""
-    has = ("/bin/sh", f"python3 = {python3}", "coreutils", "findutils")
+    has = ("/bin/sh", f"python3 = {python3}", "coreutils", "findutils", "grep")
     return _rpm(folder, "machine", python3, _of_its_shells(), "".join(f"Provides: {each}\n" for each in has))
 
 
