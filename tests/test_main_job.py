@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 
 # Every word of it was weighed: a change here is a change of what people are told.
 NOTICE = (
-    "chef-run-launcher: each run of chef-run is recorded (an installation ID, this machine's OS, and of "
+    "chef-run-launcher: each run of chef-run is recorded (an installation ID, this machine's OS, and for "
     "each target a hash of its name, its OS, and SSH or WinRM) and "
     "reported to {receiver}, in place of chef-run's own telemetry. To see it: chef-run-launcher show. To turn it off: "
     "chef-run-launcher disable, or set CHEF_TELEMETRY_OPT_OUT. More: https://docs.chef.io/workstation/privacy/\n"
@@ -183,7 +183,7 @@ def test_on_a_terminal_the_notice_has_lines_and_in_ci_one(
     ("config", "says", "says_not"),
     [
         ("hosts = 'salted'", "for each target a salted hash of its name, its OS, ", "target a hash"),
-        ("hosts = 'count'", "this machine's OS, and of each target its OS, and SSH or WinRM)", "hash"),
+        ("hosts = 'count'", "this machine's OS, and for each target its OS, and SSH or WinRM)", "hash"),
         ("hosts = 'off'", "(an installation ID and this machine's OS)", "SSH"),
         ("endpoint = 'ftp://x'", "telemetry, but reported to nobody, as the endpoint is refused.", "ftp"),
         ("endpoint = 'https://collector.example:8443/x'", "reported to collector.example, ", "8443"),

@@ -107,16 +107,11 @@ def test_disable_drops_what_waits_at_once_and_says_how_many(
 
 
 def test_each_switch_says_what_it_has_changed(stocked: Home, launcher: Launcher) -> None:
-    said = [
-        launcher.run(command).stdout.decode().splitlines()[0] for command in ("disable", "disable", "enable", "enable")
-    ]
-    assert said == [
-        f"{words} in {stocked.config}."
-        for words in (
-            *("Turned telemetry off", "Telemetry is already off"),
-            *("Turned telemetry on", "Telemetry is not turned off"),
-        )
-    ]
+    for command, says in (
+        *(("disable", "Turned telemetry off in"), ("disable", "Telemetry is already off in")),
+        *(("enable", "Turned telemetry on in"), ("enable", "Telemetry is not turned off in")),
+    ):
+        assert launcher.run(command).stdout.decode().startswith(says)
 
 
 def test_enable_says_what_turns_it_off_all_the_same(stocked: Home, launcher: Launcher) -> None:
