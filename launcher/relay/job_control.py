@@ -100,8 +100,8 @@ class Stopper:
     """Stops this process, unless it has been continued meanwhile.
 
     A stop signal that we send ourselves makes the kernel drop a SIGCONT that has come right before, and nobody would
-    continue us. So a thread keeps all stop signals pending, and blocked, from `arm` on: it is then the SIGCONT that drops
-    them, and what is left of them takes effect, or does not, in one stroke.
+    continue us. So a thread keeps all stop signals pending, and blocked, from `arm` on: then it is the SIGCONT that
+    drops them, and what is left of them takes effect, or does not, in one stroke.
     """
 
     __slots__ = ("_done", "_number", "_thread", "_wanted")
