@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 
 # Every word of it was weighed: a change here is a change of what people are told.
 NOTICE = (
-    "chef-run-launcher: each run of chef-run is recorded (an installation ID, this machine's OS, and of "
+    "chef-run-launcher: each run of chef-run is recorded (an installation ID, this machine's OS, and for "
     "each target a hash of its name, its OS, and SSH or WinRM) and "
     "reported to {receiver}, in place of chef-run's own telemetry. To see it: chef-run-launcher show. To turn it off: "
     "chef-run-launcher disable, or set CHEF_TELEMETRY_OPT_OUT. More: https://docs.chef.io/workstation/privacy/\n"
