@@ -35,7 +35,9 @@ def run_with(mounts: str, *command: object, env: Mapping[str, str]) -> subproces
     """Run a command where the shell line `mounts` has been done. Skips the test where that is not allowed."""
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare (scripts/install-test-tools)")
-    script = f'({mounts}) >/dev/null 2>&1 || exit {_MAY_NOT_MOUNT}; exec "$@"'
+    # What a program of its own serves is to be unmounted, or that goes on.
+    finish = 'code=$?; umount -l "$HOME" 2>/dev/null; exit $code'
+    script = f'({mounts}) >/dev/null 2>&1 || exit {_MAY_NOT_MOUNT}; "$@"; {finish}'
     whole = ["unshare", "--mount", "sh", "-c", script, "sh", *map(str, command)]
     done = subprocess.run(whole, env=env, capture_output=True, check=False)
     if done.returncode == _MAY_NOT_MOUNT or done.stderr.startswith(b"unshare:"):
