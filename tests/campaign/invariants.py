@@ -22,7 +22,7 @@ from tests.support.canaries import MARK
 from tests.support.processes import proc, state
 from tests.support.servers import Answer
 
-LEAVE_TAKING = 3.0  # seconds in which a process that is about to end may be seen still, on a busy machine
+LEAVE_TAKING = 0.8  # seconds in which a process that is about to end may be seen still
 LOOKS = 4  # in a row that see nobody: between two of them each process may have started the next one, and ended
 
 
