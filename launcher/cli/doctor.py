@@ -49,6 +49,7 @@ LOOKED_AT = ("launcher.delivery.attempt", "launcher.delivery.transport", "urllib
 
 TITLES = {
     "chef_run": "chef-run",
+    "chef_run_telemetry": "chef-run's own telemetry",
     "config_toml": "config.toml",
     "in_front": "chef-run in the shell",
     "authorities": "certificate authorities",
@@ -271,9 +272,8 @@ def _directory(situation: Situation) -> Iterator[Finding]:
             message = f"{path} cannot be opened ({error.strerror}): make it a directory that you can read and write"
             yield Finding("directory", PROBLEM, message)
         return
-    yield from list(_ownership(home)) or [
-        Finding("directory", OK, path if home.workstation.exists() else f"{path} does not exist yet")
-    ]
+    missing = f"{path} does not exist yet: chef-run makes it, and until then no run is recorded"
+    yield from list(_ownership(home)) or [Finding("directory", OK, path if home.workstation.exists() else missing)]
 
 
 def _closed(directory: files.Directory) -> Optional[OSError]:
@@ -299,7 +299,7 @@ if sys.platform != "win32":
             foreign += [
                 os.path.normpath(os.path.join(directory.path, name)) for name in names if _is_foreign(directory, name)
             ]
-            if directory.status(".").st_mode & 0o022:
+            if not _is_foreign(directory, ".") and files.others_can_write(directory.status(".")):
                 path = directory.path
                 yield Finding("directory", PROBLEM, f"other users can write to {path}: chmod go-w {path}")
         if foreign:
@@ -396,7 +396,7 @@ def _endpoint(situation: Situation, network: bool) -> Iterator[Finding]:
         destination = usable_endpoint(situation)
     except NothingMaySend as problem:
         state = NOTE if problem.why == "no_endpoint" else PROBLEM
-        yield Finding("endpoint", state, f"{problem}, so nothing is sent")
+        yield Finding("endpoint", state, f"nothing is sent, as {problem}")
     else:
         yield Finding("endpoint", OK, f"{destination.url}, set by {destination.named_by}")
         yield from _connection(destination, network)

@@ -24,8 +24,9 @@ def verify_off(
     """Check that a run with telemetry off only runs chef-run.
 
     Python's audit hooks (PEP 578) watch a run until it becomes chef-run, which is not run. It must open no socket,
-    write no file and start no process. Uses whatever already turns telemetry off here, or else
-    CHEF_TELEMETRY_OPT_OUT. strace shows what Python does not audit, such as creating a FIFO.
+    write no file and start no process. Uses what turns telemetry off here, or CHEF_TELEMETRY_OPT_OUT where nothing
+    does, or what does would delete waiting sessions. strace shows what Python does not audit, such as creating a
+    FIFO.
 
     \b
     Example:

@@ -14,6 +14,8 @@ import pexpect
 import pytest
 import trustme
 
+from launcher.cli import doctor
+from launcher.home import files
 from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
@@ -208,6 +210,19 @@ def test_a_folder_that_others_may_write_to_is_a_problem(healthy: Home, launcher:
         1,
         ("problem", f"other users can write to {healthy.telemetry}: chmod go-w {healthy.telemetry}"),
     )
+
+
+def test_a_group_of_this_user_alone_is_nobody_else(healthy: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian gives each user such a group, and a umask of 0002 with it."""
+    healthy.telemetry.chmod(0o775)
+    owner = os.stat(healthy.telemetry)
+    monkeypatch.setattr(files, "_i_am_root", lambda: False)
+    monkeypatch.setattr(os, "getegid", lambda: owner.st_gid)
+    assert list(doctor._ownership(healthy.layout)) == []
+    monkeypatch.setattr(os, "getegid", lambda: owner.st_gid + 1)
+    assert [each.message.partition(":")[0] for each in doctor._ownership(healthy.layout)] == [
+        f"other users can write to {healthy.telemetry}"
+    ]
 
 
 @pytest.mark.parametrize(
