@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from launcher.home.layout import Home
     from launcher.reading.output import Observer
-    from launcher.record.recording import Prepared
 
     T = TypeVar("T")
 
@@ -55,18 +54,24 @@ def run(arguments: list[str]) -> NoReturn:
 
 def _record(child: Child, situation: Situation, destination: Destination, signals: handover.SignalState) -> None:
     """Flush and prepare while chef-run runs, and keep the record when it has ended."""
-    # In this thread: what others import lies in memory of their own, 0.2 MiB more.
+    # In this thread: what others import lies in memory of their own, 0.2 MiB more. And all of it that the end needs.
     from launcher.record import recording
 
-    preparation = in_background(_counted, destination, _flush_and_prepare, situation, destination, signals)
+    if destination.is_first:
+        from launcher.consent import notice  # noqa: F401
+        from launcher.delivery import endpoint  # noqa: F401
+
+    preparing = _beside(lambda: _flush_and_prepare(situation, destination, signals))
+    preparation = in_background(_counted, destination, lambda: recording.unpacked(preparing()))
     ran = child.wait()
     ended = time.time()
     prepared = preparation()
     collected = None
     if ran and prepared:
-        collected = quietly(_counted, destination, recording.collect_after_exit, prepared, ended, child.succeeded)
+        collect, home = recording.collect_after_exit, destination.home
+        collected = quietly(_counted, destination, collect, situation, home, prepared, ended, child.succeeded)
     report = quietly(child.drain) or b""
-    kept = quietly(_counted, destination, recording.keep, collected, report) if collected else False
+    kept = quietly(_counted, destination, recording.keep, destination.home, collected, report) if collected else False
     if kept and child.stderr is not None:
         quietly(_show_notice, situation, destination, child.stderr)
 
@@ -145,6 +150,15 @@ def _start(command: handover.Command, situation: Situation, destination: Destina
     return start(command, _observer, inherit_terminal=situation.inherits_terminal, keep_stderr=destination.is_first)
 
 
+def _beside(work: Callable[[], bytes]) -> Callable[[], bytes]:
+    """Begin to work in a process of its own. Returns what waits for the result."""
+    if sys.platform != "win32":
+        from launcher.relay import helper_process
+
+        return helper_process.start(work)
+    return work  # there is no fork: whoever asks for the result does the work
+
+
 def _observer() -> Observer:
     """What watches the output of chef-run as it passes. Made in the relay process."""
     from launcher.reading.output import Observer
@@ -152,15 +166,15 @@ def _observer() -> Observer:
     return Observer()
 
 
-def _flush_and_prepare(situation: Situation, destination: Destination, signals: handover.SignalState) -> Prepared:
-    """In a thread of its own: nothing in HOME, which may be slow or hang, holds up who serves chef-run's signals."""
-    from launcher.record import recording
+def _flush_and_prepare(situation: Situation, destination: Destination, signals: handover.SignalState) -> bytes:
+    """In a process of its own: nothing in HOME, which may be slow or hang, holds up who serves chef-run's signals."""
+    from launcher.record import preparing, recording
 
     flushed = quietly(_flush, destination, signals)
-    prepared = recording.prepare(situation, destination.home, destination.started)
+    prepared = preparing.prepare(situation, destination.home, destination.started)
     if flushed:
         flushed()
-    return prepared
+    return recording.packed(prepared)
 
 
 def _flush(destination: Destination, signals: handover.SignalState) -> Callable[[], None] | None:
@@ -173,8 +187,6 @@ def _flush(destination: Destination, signals: handover.SignalState) -> Callable[
     from launcher.home import spool
 
     if destination.is_first:  # nothing is sent before the notice, which names who receives it
-        import launcher.delivery.endpoint  # noqa: F401  # now, while nobody waits for it
-
         return None
     if not schedule.is_due(destination.home) or not spool.may_be_waiting(destination.home):
         return None

@@ -162,7 +162,8 @@ def test_a_broken_profile_is_passed_over(
 # What is in front of chef-run's start in launcher/run.py, and what comes after it.
 BEFORE = "    signals = handover.caller_signals()\n"
 AFTER = {
-    "at once": "    preparation = in_background(",
+    "at once": "    preparing = _beside(",
+    "beside it": "    flushed = quietly(_flush, destination, signals)\n",
     "before it has ended": "    ran = child.wait()\n",
     "once it has ended": "    prepared = preparation()\n",
     "before its output is whole": "    report = quietly(child.drain)",

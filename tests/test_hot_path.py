@@ -37,8 +37,9 @@ HEAVY = {
     *("typer", "rich", "urllib3", "distro", "fastjsonschema", "json", "re", "typing", "subprocess", "enum", "signal"),
     *("hashlib", "_hashlib", "datetime", "logging", "random", "threading", "contextlib", "functools", "collections"),
 }
-# Loaded never: of what a run may wait for at its end, these take long, and hold memory.
+# Loaded never, or in the helper process alone: these hold memory, and a run waits for its release at its end.
 NEVER = {"typer", "rich", "urllib3", "fastjsonschema", "ssl", "socket", "tomlkit"}
+NEVER |= {"distro", "hashlib", "_hashlib", "argparse", "logging", "subprocess", "pickle"}
 
 
 def watched(
@@ -122,10 +123,10 @@ def test_before_chef_run_runs_these_files_are_opened(postponed: Home, tmp_path: 
     assert len([name for name in opened if "/launcher/" in name and name.endswith((".pyc", ".py"))]) == len(OURS)
 
 
-def test_a_run_is_three_processes_and_five_with_a_sender(postponed: Home, tmp_path: Path) -> None:
-    assert started(postponed, tmp_path) == 2  # besides the launcher: the relay process, and chef-run
+def test_a_run_is_four_processes_and_six_with_a_sender(postponed: Home, tmp_path: Path) -> None:
+    assert started(postponed, tmp_path) == 3  # besides the launcher: the relay process, chef-run, and the helper
     (postponed.telemetry / ".next-attempt").unlink()
-    assert started(postponed, tmp_path) == 4  # the sender, and the process between it and the launcher
+    assert started(postponed, tmp_path) == 5  # the sender, and the process between it and the helper
 
 
 def started(home: Home, tmp_path: Path) -> int:

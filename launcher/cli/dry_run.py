@@ -11,7 +11,7 @@ from launcher.cli.waiting import Requests, requests, waiting
 from launcher.consent.situation import Situation
 from launcher.delivery import schedule
 from launcher.delivery.plan import NothingMaySend, plan
-from launcher.record import host_os, hosts_key, installation_id, recording, session
+from launcher.record import host_os, hosts_key, installation_id, preparing, session
 from launcher.record.session import Session
 
 
@@ -67,7 +67,7 @@ def _heading(text: str) -> None:
 
 
 def _session(situation: Situation) -> Session:
-    found = recording.targets_of(situation)
+    found = preparing.targets_of(situation)
     known = installation_id.read(situation.home) if situation.home else None
     unknown: list[Optional[str]] = [None for _ in found]
     id = known or "(created at the end of the first run)"

@@ -26,10 +26,13 @@ def read(home: Home) -> str | None:
 
 def ensure(home: Home) -> str:
     """The id; generated if there is none. Of concurrent processes, one wins. Raises OSError."""
-    if read(home) is None:
+    known = read(home)
+    if known is None:
         home.workstation.create_once(INSTALLATION_ID, uuids.text(uuids.random()).encode())
-    home.workstation.wait_until_written(INSTALLATION_ID)  # chef-run may be at it
-    return read(home) or NIL
+    if known is None or known == NIL:
+        home.workstation.wait_until_written(INSTALLATION_ID)  # chef-run may be at it
+        known = read(home)
+    return known or NIL
 
 
 def reset(home: Home) -> str:

@@ -5,27 +5,42 @@ What each phase finds out is one value, complete or not there at all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from launcher.consent.situation import Situation
 from launcher.home import files, spool
-from launcher.home.layout import Home
-from launcher.reading import command_line, output
+from launcher.reading import output
 from launcher.reading.command_line import Target
-from launcher.record import adoption, host_os, hosts_key, installation_id, session
+from launcher.record import adoption, hosts_key, installation_id, session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from launcher.consent.situation import Situation
+    from launcher.home.layout import Home
 
 
 class Prepared(NamedTuple):
-    """What could be found out while chef-run ran."""
+    """What could be found out while chef-run ran, by preparing.py."""
 
-    situation: Situation
-    home: Home
     started: float  # when chef-run was, in seconds since the epoch
     earlier_payloads: Collection[files.Version]
     eviction_order: Sequence[str]
     host: dict[str, str | None]
     targets: Sequence[Target]
+
+
+def packed(prepared: Prepared) -> bytes:
+    """What is prepared, on its way from the process that has found it out."""
+    return json.dumps({**prepared._asdict(), "earlier_payloads": list(prepared.earlier_payloads)}).encode()
+
+
+def unpacked(content: bytes) -> Prepared:
+    """What `packed` made bytes of."""
+    values = json.loads(content)
+    values["earlier_payloads"] = {(inode, modified) for inode, modified in values["earlier_payloads"]}
+    values["targets"] = [Target(*target) for target in values["targets"]]
+    return Prepared(**values)
 
 
 class Collected(NamedTuple):
@@ -39,37 +54,16 @@ class Collected(NamedTuple):
     failures: output.Claims
 
 
-def prepare(situation: Situation, home: Home, started: float) -> Prepared:
-    """All that can be done while chef-run runs."""
-    return Prepared(
-        situation,
-        home,
-        started,
-        earlier_payloads=adoption.before(home.telemetry, started),
-        eviction_order=spool.eviction_order(home),
-        host=host_os.operating_system(),
-        targets=targets_of(situation),
-    )
-
-
-def targets_of(situation: Situation) -> list[Target]:
-    """The hosts that a run connects to by its command line and its configuration, in chef-run's order."""
-    return command_line.targets(
-        situation.arguments,
-        default_protocol=situation.default_protocol,
-        posixly_correct="POSIXLY_CORRECT" in situation.variables,
-    )
-
-
-def collect_after_exit(prepared: Prepared, ended: float, succeeded: bool) -> Collected | None:
+def collect_after_exit(
+    situation: Situation, home: Home, prepared: Prepared, ended: float, succeeded: bool
+) -> Collected | None:
     """What can be done as soon as chef-run has ended, with or without success, without knowing all of its output.
 
     `ended` is when it has, in seconds since the epoch. Absent if telemetry was turned off while chef-run ran, or if
     ~/.chef-workstation does not exist: chef-run did not reach its first-run setup, and would skip it if we made the
     directory. Raises OSError where nothing can be written: then chef-run's payload stays where it is.
     """
-    home = prepared.home
-    decision = prepared.situation.reread().decision
+    decision = situation.reread().decision
     home.close()  # chef-run, or whoever else, may have put others in the place of the directories meanwhile
     if not decision.on or not home.workstation.exists():
         return None
@@ -95,7 +89,7 @@ def collect_after_exit(prepared: Prepared, ended: float, succeeded: bool) -> Col
     )
 
 
-def keep(collected: Collected, report: bytes) -> bool:
+def keep(home: Home, collected: Collected, report: bytes) -> bool:
     """Store the session; `report` is the observer's. Whether it was stored. Raises OSError."""
     prepared = collected.prepared
     platforms = output.platforms(prepared.targets, collected.families, output.findings(report), collected.failures)
@@ -105,7 +99,7 @@ def keep(collected: Collected, report: bytes) -> bool:
     try:
         content = session.to_bytes(record)
     except session.TooLarge:
-        spool.count_dropped(prepared.home)
+        spool.count_dropped(home)
         return False
-    spool.store(prepared.home, record["id"], content, prepared.eviction_order)
+    spool.store(home, record["id"], content, prepared.eviction_order)
     return True

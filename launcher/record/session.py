@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 
@@ -75,7 +74,7 @@ def hash_of(target: Target, salt: bytes | None) -> str:
     """The hash that is recorded in place of a target's name, salted with the key of this installation if given."""
     if salt is None:
         return target.sha256
-    return hashlib.sha256(salt + bytes.fromhex(target.sha256)).hexdigest()
+    return _sha256(salt + bytes.fromhex(target.sha256)).hex()
 
 
 def new_id(key: bytes | None = None) -> str:
@@ -95,7 +94,13 @@ def is_salted(record: Session, key: bytes | None) -> bool:
 
 
 def _mark(key: bytes, beginning: bytes) -> bytes:
-    return hashlib.sha256(key + beginning).digest()[:6]
+    return _sha256(key + beginning)[:6]
+
+
+def _sha256(content: bytes) -> bytes:
+    import hashlib  # as in reading/hostname_hash.py
+
+    return hashlib.sha256(content).digest()
 
 
 def check(record: object) -> Session:

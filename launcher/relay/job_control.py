@@ -104,11 +104,12 @@ class Stopper:
     drops them, and what is left of them takes effect, or does not, in one stroke.
     """
 
-    __slots__ = ("_done", "_number", "_thread", "_wanted")
+    __slots__ = ("_done", "_is_over", "_number", "_thread", "_wanted")
 
     def __init__(self) -> None:
         """Raises RuntimeError, or OSError, where there is no thread to be had."""
         self._number = 0
+        self._is_over = False
         self._wanted, self._done = locked(), locked()
         blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOPS)  # as the thread is to have it
         try:
@@ -129,9 +130,16 @@ class Stopper:
         self._wanted.release()
         self._done.acquire()
 
+    def end(self) -> None:
+        """End the thread: this process could not end before it, and waits for the relay process now."""
+        self._is_over = True
+        self._wanted.release()
+
     def _run(self) -> None:
         while True:
             self._wanted.acquire()
+            if self._is_over:
+                return
             quietly(_let_through, self._number)
             self._done.release()
 

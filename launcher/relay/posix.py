@@ -1,17 +1,19 @@
 """The launcher's part of a run on POSIX systems: start the program, do as it does, end as it ends.
 
-Three processes in the caller's one process group; the program has the caller's session, terminal and input for its own.
+Four processes in the caller's one process group; the program has the caller's session, terminal and input for its own.
 
   who                   does                                holds                            its signals
   launcher, main thread passes signals on, stops and goes   /dev/null on 0, 1 and 2; pipes   blocked, but SIGTTOU;
                         on as the child does; then does     to the relay process; standard   taken one by one
                         what is left to do after the end    error, if it is to be kept
-  launcher, a thread    what there is to do meanwhile       what it opens itself             blocked
+  launcher, a thread    waits for the helper process        its result                       blocked
   launcher, a thread    stops the launcher                  nothing                          blocked, stops pending
   relay process, main   obeys; hears the group's signals;   /dev/null on 0, 1 and 2; pipes   taken, and told to the
                         follows the terminal's size         to the launcher                  launcher; faults kill it
   relay process, a      copies, and shows the observer      the end of what the child        blocked
   thread a route        what has gone by                    writes to; the caller's output
+  helper process        what there is to do meanwhile,      /dev/null on 0, 1 and 2; what    blocked, but SIGTTOU
+                        and ends: helper_process.py         it opens itself
   child, until exec     waits at the gate                   all of the caller's              blocked; then the caller's
 
 The gate is a pipe from which the child reads one word: the relay process has been made, and the launcher holds nothing
@@ -182,6 +184,8 @@ class Child:
         Signals are blocked until then: whoever has read the output to its end may hang up the terminal at once.
         """
         self._drained = True
+        if self._stopper is not None:
+            self._stopper.end()
         if not self._relay.has_drained(_DRAIN_MILLISECONDS):
             _take_signals_ourselves()
         report = self._relay.report()

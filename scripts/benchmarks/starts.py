@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,12 +39,12 @@ def make(directory: Path) -> list[Start]:
     """The start of the packages, and that of pip."""
     return [
         Start("python -I -S", [*PYTHON, str(_lay_out(directory / "packages")), "exec"], BUDGET.fast),
-        Start("pip's script", [str(_write_script(directory / "pip")), "exec"], BUDGET.pip),
+        Start("pip's script", [str(_install(directory / "pip")), "exec"], BUDGET.pip),
     ]
 
 
 def _lay_out(library: Path) -> Path:
-    """The launcher, compiled, with what it imports beside it, as the packages have it. Returns what starts it."""
+    """The launcher and what it imports, compiled, as the packages and pip have it. Returns what starts it."""
     _copy(PACKAGE, library)
     for name in CARRIED:
         found = importlib.util.find_spec(name)
@@ -58,10 +59,11 @@ def _copy(package: Path, library: Path) -> None:
     shutil.copytree(package, library / package.name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def _write_script(directory: Path) -> Path:
-    """What pip puts in front of the launcher that it has installed here."""
-    directory.mkdir()
-    path = directory / "chef-run-launcher"
-    path.write_text(PIPS_SCRIPT.format(python=sys.executable))
+def _install(directory: Path) -> Path:
+    """A virtual environment with nothing but the launcher. Returns what pip puts in front of it."""
+    venv.create(directory, symlinks=True)
+    _lay_out(next(directory.glob("lib/python*/site-packages")))
+    path = directory / "bin" / "chef-run-launcher"
+    path.write_text(PIPS_SCRIPT.format(python=directory / "bin" / "python"))
     path.chmod(0o755)
     return path
