@@ -1,6 +1,6 @@
-"""A process of ours beside the run, for work that takes memory: it goes when the process ends, which nobody waits for.
+"""A process of ours beside the run, for work that takes memory: that goes when it ends, and nobody waits for it.
 
-A run would hold 5 MiB more until its end, and end 0.3 ms later: the budget of scripts/bench needs this.
+The launcher would hold 5 MiB more until its own end, and end 0.3 ms later: the budget of scripts/bench needs this.
 """
 
 from __future__ import annotations
