@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import pytest
 
 from tests.relay.harness import failing
 from tests.support.homes import Home
-from tests.support.processes import children, has_ended, proc, state
+from tests.support.processes import children, has_ended, proc
 from tests.support.programs import ISOLATED, SECONDS, Launcher, Program
 from tests.support.waiting import wait_until
 
@@ -29,20 +28,31 @@ def lasting(home: Home, chef_run: Program) -> None:
 
 
 @contextmanager
-def run(home: Home, package: Path, helper_does: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def run(home: Home, package: Path, helper_does: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run of chef-run whose helper does this, as soon as it knows the operating system."""
     module = package / "record" / "host_os.py"
     place = "    return {"  # in `described`
     before, found, after = module.read_text().rpartition(place)
-    module.write_text(f"{before}    import os\n    {helper_does or 'pass'}\n{found}{after}")
+    module.write_text(f"{before}    import os\n    {helper_does}\n{found}{after}")
     command = [*ISOLATED, str(package / "__main__.py"), "exec", *ARGUMENTS]
     with subprocess.Popen(command, env=home.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         yield process
 
 
+@pytest.fixture
+def gate(home: Home) -> Path:
+    """What a helper that does `wait_at` this waits for: that it is opened for writing, and closed."""
+    os.mkfifo(home.path / "gate")
+    return home.path / "gate"
+
+
+def wait_at(gate: Path) -> str:
+    return f"open({str(gate)!r}).read()"
+
+
 def helper_of(launcher: int) -> int:
-    """The one of its children that has stopped itself."""
-    return wait_until(lambda: next((pid for pid in children(launcher) if state(pid) == "T"), 0), "the helper stops")
+    """The youngest of its children."""
+    return children(launcher)[-1]
 
 
 def test_a_helper_that_is_killed_costs_the_record_alone(home: Home, package: Path, launcher: Launcher) -> None:
@@ -53,37 +63,45 @@ def test_a_helper_that_is_killed_costs_the_record_alone(home: Home, package: Pat
     assert launcher.status()["lost"] == {"internal_error": 1}
 
 
-def test_a_helper_holds_nothing_and_shows_nothing(home: Home, package: Path) -> None:
+def test_a_helper_holds_nothing_and_shows_nothing(home: Home, package: Path, gate: Path) -> None:
     """Killed while its helper does not get on, the launcher takes chef-run along, and the caller's pipe ends."""
-    with run(home, package, "os.kill(os.getpid(), 19)") as process:
+    with run(home, package, wait_at(gate)) as process:
+        hold = os.open(gate, os.O_WRONLY)
         helper = helper_of(process.pid)
         assert "web01" not in proc(helper, "cmdline")
         others = [pid for pid in children(process.pid) if pid != helper]
         process.kill()
-        try:
-            assert process.communicate(timeout=SECONDS)[0] == b"a line\n"
-            wait_until(lambda: all(map(has_ended, others)), "the others have ended")
-        finally:
-            os.kill(helper, signal.SIGKILL)
+        assert process.communicate(timeout=SECONDS)[0] == b"a line\n"
+        wait_until(lambda: all(map(has_ended, others)), "the others have ended")
+    os.close(hold)
+    wait_until(lambda: has_ended(helper), "the helper has ended")
 
 
-def test_a_helper_has_gone_once_it_has_done_its_work(home: Home, package: Path) -> None:
+def test_a_helper_has_gone_once_it_has_done_its_work(home: Home, package: Path, gate: Path) -> None:
     """It leaves no process behind that waits to be asked for its exit code."""
-    with run(home, package) as process:
-        wait_until(lambda: len(children(process.pid)) == 3, "there is a helper")
+    with run(home, package, wait_at(gate)) as process:
+        os.close(os.open(gate, os.O_WRONLY))
         wait_until(lambda: len(children(process.pid)) == 2, "it has gone")
         process.communicate(b"\n", SECONDS)
     assert len(home.sessions()) == 1
 
 
-def test_a_helper_that_is_late_is_waited_for(home: Home, package: Path) -> None:
-    with run(home, package, "os.kill(os.getpid(), 19)") as process:
-        helper = helper_of(process.pid)
+def test_a_helper_that_is_late_is_waited_for(home: Home, package: Path, gate: Path) -> None:
+    with run(home, package, wait_at(gate)) as process:
+        hold = os.open(gate, os.O_WRONLY)
         assert process.stdin is not None
         process.stdin.close()
         wait_until(lambda: len(children(process.pid)) == 2, "chef-run has ended")
-        os.kill(helper, signal.SIGCONT)
+        os.close(hold)
         assert process.wait(SECONDS) == 7
+    assert len(home.sessions()) == 1
+
+
+def test_a_helper_that_is_stopped_goes_on_with_the_run(home: Home, package: Path) -> None:
+    """As where somebody has stopped the whole group, and continued the launcher alone."""
+    with run(home, package, "os.kill(os.getpid(), 19)") as process:
+        assert process.communicate(b"\n", SECONDS)[0] == b"a line\n"
+    assert process.returncode == 7
     assert len(home.sessions()) == 1
 
 
