@@ -60,6 +60,8 @@ def _record(child: Child, situation: Situation, destination: Destination, signal
     if destination.is_first:
         from launcher.consent import notice  # noqa: F401
         from launcher.delivery import endpoint  # noqa: F401
+    if situation.decision.hosts.level == "salted":
+        import hashlib  # noqa: F401
 
     preparing = _beside(lambda: _flush_and_prepare(situation, destination, signals))
     preparation = in_background(_counted, destination, lambda: recording.unpacked(preparing()))

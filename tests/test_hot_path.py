@@ -76,6 +76,27 @@ def test_what_sends_and_what_shows_is_never_loaded_in_a_run(postponed: Home, tmp
     assert len(postponed.sessions()) == 2
 
 
+@pytest.mark.parametrize("config", ["", '[telemetry]\nhosts = "salted"\n'])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_nothing_is_imported_once_chef_run_has_ended(
+    home: Home, package: Path, chef_run: Program, tmp_path: Path, config: str, is_first: bool
+) -> None:
+    home.use(config)
+    if not is_first:
+        home.layout.telemetry.create(".notice", b"1\n")
+    module, seen = package / "run.py", tmp_path / "seen"
+    text = module.read_text()
+    for place in ("    ended = time.time()\n", "        child.exit_the_same_way()\n"):
+        indent = place[: -len(place.lstrip())]
+        assert place in text
+        text = text.replace(place, f"{indent}print(*sys.modules, file=open({str(seen)!r}, 'a'))\n{place}")
+    module.write_text(text)
+    subprocess.run([*ISOLATED, str(package / "__main__.py"), "exec", *ARGUMENTS], env=home.env, check=True)
+    after_the_end, at_last = seen.read_text().splitlines()
+    assert set(at_last.split()) == set(after_the_end.split())
+    assert len(home.sessions()) == 1
+
+
 @pytest.mark.parametrize(
     "config",
     ["", "# nothing\n", '[telemetry]\nenabled = true\nendpoint = "http://127.0.0.1:1"\n[log]\nlevel = "info"\n'],
