@@ -37,9 +37,10 @@ from launcher.home.layout import LOST, Home
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 TIMEOUT = 5  # seconds, for each step of the connection
 # What a run imports by and by, and its sender; the rest comes with these.
+RELAY = ("posix", "helper_process", "job_control", "second_terminal", "serving")
 PARTS = (
-    *("run", "relay.windows" if sys.platform == "win32" else "relay.posix"),
-    *(() if sys.platform == "win32" else ("relay.job_control", "relay.second_terminal", "relay.serving")),
+    "run",
+    *(f"relay.{part}" for part in (("windows",) if sys.platform == "win32" else RELAY)),
     *("consent.config_option", "consent.notice", "reading.output", "record.recording"),
     *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool", "home.losses"),
 )
