@@ -18,13 +18,12 @@ from typing import Annotated, Any, NamedTuple, Optional
 from urllib.parse import urlsplit
 
 import typer
-from rich.table import Table
 
 from launcher import PACKAGE, fallback, make_importable, quiet, real
 from launcher.cli import in_front
 from launcher.cli.notes import notes
 from launcher.cli.obstacles import look_at_lock, lost_runs, not_permitted, rejected_sessions
-from launcher.cli.output import console, count, moment, plain, print_json
+from launcher.cli.output import count, moment, plain, print_json, say, say_in_columns
 from launcher.cli.run_facts import chef_run
 from launcher.consent import config, decision
 from launcher.consent.situation import Situation, notice_is_current
@@ -59,11 +58,18 @@ COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
 
 
 class Finding(NamedTuple):
-    """What was examined, as a code for programs, its state, and a message, which for a problem says what to do."""
+    """What was examined, as a code for programs, its state, and a message, which for a problem says what to do.
+
+    With a line to be typed or to be added to a file, if that is what to do: it is there to be copied, and not folded.
+    """
 
     code: str
     state: str
     message: str
+    line: str = ""
+
+    def in_one(self) -> str:
+        return f"{self.message}: {self.line}" if self.line else self.message
 
 
 def doctor(
@@ -85,7 +91,7 @@ def doctor(
     findings = list(_examine(Situation(os.environ), network))
     worst = next((state for state in (PROBLEM, NOTE) if any(each.state == state for each in findings)), OK)
     if as_json:
-        listed = [{"code": each.code, "state": each.state, "says": each.message} for each in findings]
+        listed = [{"code": each.code, "state": each.state, "says": each.in_one()} for each in findings]
         print_json({"schema": 1, "state": worst, "findings": listed})
     else:
         _print(findings)
@@ -97,16 +103,14 @@ def _print(findings: list[Finding]) -> None:
     """An overall sentence, and all findings, the worst first."""
     numbers = {state: sum(each.state == state for each in findings) for state in (PROBLEM, NOTE)}
     problems = count(numbers[PROBLEM], "problem") if numbers[PROBLEM] else "no problem"
-    console.print(f"Found {problems}{' and ' + count(numbers[NOTE], 'note') if numbers[NOTE] else ''}.\n")
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for state in (PROBLEM, NOTE, OK):
-        for each in findings:
-            if each.state == state:
-                title = TITLES.get(each.code, each.code.replace("_", " "))
-                table.add_row(f"[{COLOURS[state]}]{state}[/]", f"[bold]{title}[/]: {plain(each.message)}")
-    console.print(table)
+    say(f"Found {problems}{' and ' + count(numbers[NOTE], 'note') if numbers[NOTE] else ''}.\n")
+    say_in_columns(_row(each) for state in (PROBLEM, NOTE, OK) for each in findings if each.state == state)
+
+
+def _row(finding: Finding) -> tuple[str, str, str]:
+    title = TITLES.get(finding.code, finding.code.replace("_", " "))
+    says = f"[bold]{title}[/]: {plain(finding.message)}{':' if finding.line else ''}"
+    return f"[{COLOURS[finding.state]}]{finding.state}[/]", says, plain(finding.line)
 
 
 def _examine(situation: Situation, network: bool) -> Iterator[Finding]:
@@ -137,11 +141,9 @@ def _guarded(code: str, section: Callable[..., Iterator[Finding]], *of: Any) -> 
 
 
 def _in_front(situation: Situation, has_chef_run: bool) -> Iterator[Finding]:
-    is_in_front, message = in_front.examine(situation.variables, has_chef_run=has_chef_run)
-    if is_in_front is None:
-        yield Finding("in_front", NOTE, message)
-    else:
-        yield Finding("in_front", OK if is_in_front else PROBLEM, message)
+    is_in_front, message, line = in_front.examine(situation.variables, has_chef_run=has_chef_run)
+    state = {None: NOTE, True: OK, False: PROBLEM}[is_in_front]
+    yield Finding("in_front", state, message, line)
 
 
 def _starts(situation: Situation) -> Iterator[Finding]:
@@ -229,7 +231,7 @@ def _bytecode(situation: Situation) -> Iterator[Finding]:
     compiled = config.__spec__.cached if config.__spec__ else None
     if compiled and not os.path.exists(compiled):
         remedy = shlex.join([sys.executable, "-I", "-S", "-m", "compileall", "-q", os.path.dirname(PACKAGE)])
-        yield Finding("bytecode", NOTE, f"each run compiles the launcher anew; to compile it once: {remedy}")
+        yield Finding("bytecode", NOTE, "each run compiles the launcher anew; to compile it once, run", remedy)
 
 
 def _telemetry(situation: Situation) -> Iterator[Finding]:
@@ -302,12 +304,12 @@ if sys.platform != "win32":
             ]
             if not _is_foreign(directory, ".") and files.others_can_write(directory.status(".")):
                 path = directory.path
-                yield Finding("directory", PROBLEM, f"other users can write to {path}: chmod go-w {path}")
+                line = shlex.join(["chmod", "go-w", path])
+                yield Finding("directory", PROBLEM, f"other users can write to {path}", line)
         if foreign:
-            remedy = f"sudo chown -R {os.geteuid()} {home.workstation.path}"
+            line = shlex.join(["sudo", "chown", "-R", str(os.geteuid()), home.workstation.path])
             which = f"{len(foreign)} files, such as {foreign[0]}, belong" if foreign[1:] else f"{foreign[0]} belongs"
-            message = f"{which} to another user: {remedy}"
-            yield Finding("directory", PROBLEM, message)
+            yield Finding("directory", PROBLEM, f"{which} to another user", line)
 
     def _is_foreign(directory: files.Directory, name: str) -> bool:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Optional
 
-from launcher.cli.output import console, facts, moment, plain, print_json, show_json
+from launcher.cli.output import console, moment, plain, print_json, say, say_facts, show_json
 from launcher.cli.run_facts import chef_run, source_rows, sources
 from launcher.cli.waiting import Requests, requests, waiting
 from launcher.consent.situation import Situation
@@ -40,30 +40,33 @@ def dry_run(arguments: list[str], as_json: bool = False) -> None:
         )
         return
 
-    console.print("[bold]This run: would it be recorded?[/]")
-    console.print("Yes." if record else "No.")
-    console.print(facts(source_rows(situation.decision)))
+    say("[bold]This run: would it be recorded?[/]")
+    say("Yes." if record else "No.")
+    say_facts(source_rows(situation.decision))
 
     _heading("This run: the program that would be run")
     program = chef_run(situation)
-    console.print(plain(program["path"] or f"None: {program['problem']}"), soft_wrap=True)
+    if program["path"]:
+        console.print(plain(program["path"]), soft_wrap=True)
+    else:
+        say(f"None: {plain(program['problem'] or '')}.")
 
     _heading("This run: the session that would be stored, and sent by a later run")
     if record:
         show_json(record)
-        console.print("The operating system of a target becomes known only when chef-run runs.")
+        say("The operating system of a target becomes known only when chef-run runs.")
     else:
-        console.print("None.")
+        say("None.")
 
     _heading("Earlier runs: the requests that would be sent now")
     if out:
         out.print()
     else:
-        console.print(f"None: {plain(reason or '')}.")
+        say(f"None: {plain(reason or '')}.")
 
 
 def _heading(text: str) -> None:
-    console.print(f"\n[bold]{text}[/]")
+    say(f"\n[bold]{text}[/]")
 
 
 def _session(situation: Situation) -> Session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from launcher.cli.complaint import fail
-from launcher.cli.output import console, count, plain, say_what_is_skipped
+from launcher.cli.output import count, plain, say, say_what_is_skipped
 from launcher.consent import switch
 from launcher.consent.situation import Situation
 from launcher.delivery import receipts
@@ -26,14 +26,14 @@ def disable() -> None:
     """
     home, changed, is_new = _set(enabled=False)
     dropped, left = spool.discard_all(home)
-    console.print(f"{'Turned telemetry off' if changed else 'Telemetry is already off'} in {plain(home.config)}.")
+    say(f"{'Turned telemetry off' if changed else 'Telemetry is already off'} in {plain(home.config)}.")
     if is_new:
         say_what_is_skipped(home)
     if left:
         fail(f"{left[0]} cannot be deleted; see `chef-run-launcher doctor`")
-    console.print(f"Deleted {count(dropped, 'waiting session')}." if dropped else "No session was waiting.")
+    say(f"Deleted {count(dropped, 'waiting session')}." if dropped else "No session was waiting.")
     if spool.rejected(home) or receipts.read(home):
-        console.print("To delete rejected sessions and the receipts of sent ones as well, use `purge`.")
+        say("To delete rejected sessions and the receipts of sent ones as well, use `purge`.")
 
 
 def enable() -> None:
@@ -46,10 +46,10 @@ def enable() -> None:
       chef-run-launcher enable
     """
     home, changed, _ = _set(enabled=True)
-    console.print(f"{'Turned telemetry on' if changed else 'Telemetry is not turned off'} in {plain(home.config)}.")
+    say(f"{'Turned telemetry on' if changed else 'Telemetry is not turned off'} in {plain(home.config)}.")
     reason = Situation(os.environ).decision.reason
     if reason:
-        console.print(f"It is still off, because {plain(because(reason))}.")
+        say(f"It is still off, because {plain(because(reason))}.")
 
 
 def _set(enabled: bool) -> tuple[Home, bool, bool]:

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from launcher.cli.complaint import fail
-from launcher.cli.output import console, plain, print_exactly, print_json
+from launcher.cli.output import console, plain, print_exactly, print_json, say
 from launcher.consent.config import in_words
 from launcher.consent.situation import Situation
 from launcher.home.layout import Home
@@ -39,19 +39,19 @@ def explain_hash(
     for each in hashes:
         print_exactly(each)
     if hosts.level == "sha256":
-        console.print(
+        say(
             "\nThis is the SHA-256 hash of the host name in lower case, without user, password, port and path. "
             "It does not protect a name that can be guessed: anyone can hash likely names and compare. "
             'If that matters, set hosts = "salted" under \\[telemetry] in config.toml, or turn telemetry off.'
         )
     elif hosts.level == "salted":
-        console.print(
+        say(
             ("\nThis is" if hashes else "No key exists yet; the next run creates one. What is recorded then is")
             + " the SHA-256 hash of a random key, which never leaves this machine, followed by the hash of the name. "
             "Without the key, names cannot be guessed."
         )
     else:
-        console.print("Nothing is recorded in place of the name.")
+        say("Nothing is recorded in place of the name.")
     if hosts.where:
         console.print(f'The reason is hosts = "{hosts.level}" in {plain(in_words(hosts.where))}.', soft_wrap=True)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from launcher.cli.complaint import fail
-from launcher.cli.output import NOTHING_WAITS, console, count, plain, print_json
+from launcher.cli.output import NOTHING_WAITS, console, count, plain, print_json, say
 
 if TYPE_CHECKING:
     from launcher.delivery.attempt import Delivery
@@ -55,9 +55,9 @@ def flush(
 def _print(done: "Delivery") -> None:
     if done.sent or done.rejected:
         rejected = f", moved {done.rejected} to rejected/" if done.rejected else ""
-        console.print(f"Sent {count(done.sent, 'session')}{rejected}.")
+        say(f"Sent {count(done.sent, 'session')}{rejected}.")
     elif not done.problem:
-        console.print(NOTHING_WAITS)
+        say(NOTHING_WAITS)
     if done.problem:
         fail(f"not sent: {done.problem}")
 

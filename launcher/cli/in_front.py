@@ -29,19 +29,20 @@ ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 OURS = ('"${__chef_run[@]:', "$launcher exec $argv")
 
 
-def examine(variables: Mapping[str, str], *, has_chef_run: bool) -> tuple[bool | None, str]:
+def examine(variables: Mapping[str, str], *, has_chef_run: bool) -> tuple[bool | None, str, str]:
     """Whether the launcher is in front, and a sentence that says so, or what is in front and what to do about it.
 
-    None if that is so only as far as can be told, or for no other reason than that there is no chef-run at all.
+    None if that is so only as far as can be told, or for no other reason than that there is no chef-run at all. If what
+    to do takes a line to be copied, the sentence ends before it, and the line comes by itself; else that is empty.
     """
     shell = os.path.basename(variables.get("SHELL", ""))
     answer = _ask(variables) if shell in ASKED else None
     if answer is not None and _leads_to_us(answer, variables):
         at_login = _ask(variables, "-l") if shell == "bash" else None
         if at_login is not None and not _leads_to_us(at_login, variables) and not _is_a_path_of_ours(at_login):
-            add = "[ -f ~/.bashrc ] && . ~/.bashrc"
-            return None, f"login shells of bash do not read ~/.bashrc here; add {add} to ~/.bash_profile"
-        return True, f"{shell} runs chef-run through the launcher"
+            problem = "login shells of bash do not read ~/.bashrc here; add this line to ~/.bash_profile"
+            return None, problem, "[ -f ~/.bashrc ] && . ~/.bashrc"
+        return True, f"{shell} runs chef-run through the launcher", ""
     found = _on_path(variables)
     first = found[0] if found else None
     whose = "your PATH"
@@ -49,17 +50,22 @@ def examine(variables: Mapping[str, str], *, has_chef_run: bool) -> tuple[bool |
         whose = shell
         first = _path_in(answer)
         if answer and not first and "not found" not in answer:
-            return False, f"{shell} has an alias or a function of its own for chef-run; {_line(shell)}"
+            what, line = _line(shell)
+            return False, f"{shell} has an alias or a function of its own for chef-run; {what}", line
     if first and real.is_launcher(first, sys.argv[0]):
         if shell and answer is None:
-            return None, f"{shell} could not be asked: it finds {first}, the launcher, unless an alias comes before it"
-        return True, f"{first} is the launcher"
+            finds = f"it finds {first}, the launcher, unless an alias comes before it"
+            return None, f"{shell} could not be asked: {finds}", ""
+        return True, f"{first} is the launcher", ""
     if not first and not has_chef_run:
-        return None, f"{whose} finds no chef-run, as there is none; once it is installed, {_remedy(shell)}"
+        what, line = _remedy(shell)
+        return None, f"{whose} finds no chef-run, as there is none; once it is installed, {what}", line
     behind = next((path for path in found if real.is_launcher(path, sys.argv[0])), None)
     if first and behind:
-        return False, f"{whose} finds {first} before {behind}; {_line(shell)}"
-    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}; {_remedy(shell)}"
+        what, line = _line(shell)
+        return False, f"{whose} finds {first} before {behind}; {what}", line
+    what, line = _remedy(shell)
+    return False, f"{whose} finds {f'{first}, not the launcher' if first else 'no chef-run'}; {what}", line
 
 
 def _leads_to_us(answer: str, variables: Mapping[str, str]) -> bool:
@@ -146,15 +152,17 @@ def _on_path(variables: Mapping[str, str]) -> list[str]:
     return [path for path in found if path]
 
 
-def _remedy(shell: str) -> str:
+def _remedy(shell: str) -> tuple[str, str]:
+    """What to do, and the line that it takes."""
     setup = os.path.join(PACKAGE, "../../../libexec/setup")  # which our packages have
     if os.path.exists(setup):
-        return f"run sudo {os.path.normpath(setup)} front"
+        return "run", shlex.join(["sudo", os.path.normpath(setup), "front"])
     return _line(shell)
 
 
-def _line(shell: str) -> str:
+def _line(shell: str) -> tuple[str, str]:
     if shell and shell not in (*LINES, "pwsh"):
-        return "put a symbolic link named chef-run to chef-run-launcher into a directory that comes earlier in the PATH"
+        link = "put a symbolic link named chef-run to chef-run-launcher into a directory that comes earlier in the PATH"
+        return link, ""
     file, line = POWERSHELL if shell == "pwsh" else LINES.get(shell, LINES["bash"])
-    return f"add this line to the end of {file}: {line}"
+    return f"add this line to the end of {file}", line

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.markup import escape
 from rich.segment import Segment
-from rich.table import Table
+from rich.text import Text
 
 from launcher.cli import MIN_WIDTH
 from launcher.cli.printable import printable
@@ -76,14 +78,43 @@ def print_exactly(text: str) -> None:
     sys.stdout.flush()
 
 
-def facts(rows: Iterable[tuple[str, str]]) -> Table:
-    """A table of two columns without lines: what, and how it is."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for what, how in rows:
-        table.add_row(plain(what), plain(how))
-    return table
+def say(markup: str) -> None:
+    """Print a text. No path or other word is broken: what is wider than the terminal can still be copied."""
+    for line in _folded(markup, console.width):
+        console.print(line, soft_wrap=True)
+
+
+def say_facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Print two columns: what, and how it is."""
+    say_in_columns((f"[bold]{plain(what)}[/]", plain(how), "") for what, how in rows)
+
+
+def say_in_columns(rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print two columns, as `say` has it; below the second, a line that is to be copied, if there is one: never folded.
+
+    All is markup.
+    """
+    texts = [(Text.from_markup(first), second, line) for first, second, line in rows]
+    width = max((first.cell_len for first, _, _ in texts), default=0) + 2
+    for first, second, line in texts:
+        first.pad_right(width - first.cell_len)
+        for part in _folded(second, console.width - width):
+            console.print(first + part, soft_wrap=True)
+            first = Text(" " * width)
+        if line:
+            copied = Text.from_markup(line)
+            copied.pad_left(width if width + copied.cell_len <= console.width else 0)
+            console.print(copied, soft_wrap=True)
+
+
+def _folded(markup: str, width: int) -> Iterator[Text]:
+    """The lines of a text, each of at most `width` columns but for words that are wider."""
+    for line in Text.from_markup(markup).split("\n", allow_blank=True):
+        starts = [0]
+        for word in re.finditer(r"\S+", line.plain):
+            if word.start() > starts[-1] and cell_len(line.plain[starts[-1] : word.end()]) > width:
+                starts.append(word.start())
+        yield from line.divide(starts[1:])
 
 
 def plain(text: str) -> str:
@@ -96,7 +127,7 @@ def plain(text: str) -> str:
 
 def say_what_is_skipped(home: Home) -> None:
     """To be said where we have made ~/.chef-workstation ourselves."""
-    console.print(
+    say(
         f"This created {plain(home.workstation.path)}. chef-run will now skip its own first-run set-up, "
         "which it does only if that directory is missing."
     )

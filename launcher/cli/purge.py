@@ -8,7 +8,7 @@ import typer
 
 from launcher import fallback
 from launcher.cli.complaint import fail
-from launcher.cli.output import console, count, say_what_is_skipped
+from launcher.cli.output import count, say, say_what_is_skipped
 from launcher.consent.situation import Situation
 from launcher.delivery import receipts
 from launcher.home import spool
@@ -41,11 +41,11 @@ def purge(
     rejected, rejected_left = spool.discard_rejected(home)
     receipts_left = receipts.discard(home)
     deleted = f"{count(waiting, 'waiting session')}, {count(rejected, 'rejected session')}"
-    console.print(f"Deleted {deleted} and all receipts.")
+    say(f"Deleted {deleted} and all receipts.")
     if reset_id:
         was_there = home.workstation.exists()
         hosts_key.forget(home)
-        console.print(f"The installation ID is now {installation_id.reset(home)}.")
+        say(f"The installation ID is now {installation_id.reset(home)}.")
         if not was_there:
             say_what_is_skipped(home)
     left += rejected_left + receipts_left

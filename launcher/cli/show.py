@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.tree import Tree
 
 from launcher.cli.complaint import fail
-from launcher.cli.output import NOTHING_WAITS, console, count, moment, plain, print_json
+from launcher.cli.output import NOTHING_WAITS, console, count, moment, plain, print_json, say
 from launcher.cli.waiting import Stored, requests, waiting
 from launcher.consent.situation import Situation
 from launcher.delivery.plan import NothingMaySend, usable_endpoint
@@ -57,7 +57,7 @@ def show(
     elif home and sessions:
         _list(home, sessions)
     else:
-        console.print(NOTHING_WAITS)
+        say(NOTHING_WAITS)
 
 
 def _print_requests(
@@ -73,7 +73,7 @@ def _print_requests(
     elif sessions:
         found.print(indent=indent)
     else:
-        console.print(NOTHING_WAITS)
+        say(NOTHING_WAITS)
 
 
 def _list(home: Home, sessions: list[Stored]) -> None:
@@ -83,7 +83,7 @@ def _list(home: Home, sessions: list[Stored]) -> None:
     for record, stored in sessions:
         table.add_row(record["id"][:8], moment(stored), _host(record), _targets(record))
     console.print(table)
-    console.print(
+    say(
         f"\n{count(len(sessions), 'session')} in {plain(home.telemetry.path)}.\n"
         "`show ID` explains one of them. You may delete any of these files."
     )

@@ -8,7 +8,7 @@ import typer
 from launcher import __version__
 from launcher.cli.notes import notes
 from launcher.cli.obstacles import failure_to_read, look_at_lock, lost_runs, not_permitted, rejected_sessions
-from launcher.cli.output import console, count, facts, moment, plain, print_json
+from launcher.cli.output import count, moment, plain, print_json, say, say_facts
 from launcher.cli.run_facts import chef_run, source_rows, sources
 from launcher.consent.config import FORMATS, in_words
 from launcher.consent.decision import Source
@@ -94,16 +94,16 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
 
 
 def _print(report: dict[str, Any], situation: Situation) -> None:
-    console.print(_sentence(report, situation.decision.reason))
+    say(_sentence(report, situation.decision.reason))
     for note in report["notes"]:
-        console.print(f"[yellow]Note:[/] {plain(note['says'])}")
+        say(f"[yellow]Note:[/] {plain(note['says'])}")
     if report["folder"]:
-        console.print()
-        console.print(facts(_delivery_rows(report, situation.home)))
-    console.print("\nWhat decides:")
-    console.print(facts(source_rows(situation.decision)))
-    console.print("\nSettings:")
-    console.print(facts(_settings_rows(report)))
+        say("")
+        say_facts(_delivery_rows(report, situation.home))
+    say("\nWhat decides:")
+    say_facts(source_rows(situation.decision))
+    say("\nSettings:")
+    say_facts(_settings_rows(report))
 
 
 def _sentence(report: dict[str, Any], reason: Optional[Source]) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from launcher.cli import watched
 from launcher.cli.complaint import fail
-from launcher.cli.output import console, plain, print_json
+from launcher.cli.output import console, plain, print_json, say
 from launcher.cli.run_facts import chef_run
 from launcher.consent.decision import DRY_RUN, OPT_OUT, Decision
 from launcher.consent.situation import Situation
@@ -52,10 +52,10 @@ def verify_off(
             }
         )
     else:
-        console.print("[green]PASS[/]" if passed else "[red]FAIL[/]")
+        say("[green]PASS[/]" if passed else "[red]FAIL[/]")
         done = "opened no socket, wrote no file and started no process"
         way = f"telemetry off ({plain(off_by)})" if off_by else f"{OPT_OUT} set"
-        console.print(f"With {way}, the launcher {'did this:' if offences else done + '.'}")
+        say(f"With {way}, the launcher {'did this:' if offences else done + '.'}")
         for what, subject in offences:
             console.print(f"  {plain(what)} {plain(subject)}", soft_wrap=True)
         console.print(f"It {f'became {plain(became[0])}' if became else 'did not become chef-run'}.", soft_wrap=True)

@@ -15,6 +15,7 @@ from launcher import __version__
 from launcher.cli.app import app
 from tests.support.homes import Home
 from tests.support.programs import Launcher, Program
+from tests.support.screens import too_wide
 
 
 @pytest.fixture
@@ -53,11 +54,26 @@ def test_help_names_every_command(launcher: Launcher) -> None:
 def test_everything_fits_into_80_columns(used: Home, launcher: Launcher, command: list[str]) -> None:
     if command == ["show", ""]:
         command = ["show", used.sessions()[0].name.removeprefix("session-")[:8]]
-    lines = launcher.shown(*command).splitlines()
-    assert lines
-    # The path of chef-run and the body of a request are not folded, so that they can be copied.
-    exact = (used.env["CHEF_RUN_LAUNCHER_REAL"], '{"')
-    assert max(len(line) for line in lines if not line.startswith(exact)) <= 80
+    text = launcher.shown(*command)
+    assert text.strip()
+    assert too_wide(text, 80) == []
+
+
+@pytest.mark.parametrize("command", ["status", "doctor", "show", "disable", "dry-run"])
+def test_no_path_is_broken_at_40_columns(used: Home, launcher: Launcher, command: str) -> None:
+    paths = re.findall(r"/\S+", launcher.shown(command, dimensions=(24, 400)))
+    assert str(used.path) in str(paths)
+    shown = launcher.shown(command, dimensions=(24, 40)).split()
+    assert [path for path in paths if not any(word.endswith(path) for word in shown)] == []
+
+
+def test_a_dry_run_without_a_chef_run_is_folded_at_a_space(used: Home, launcher: Launcher) -> None:
+    used.env["CHEF_RUN_LAUNCHER_REAL"] = "/nonexistent"
+    shown = launcher.shown("dry-run", "web01", "directory", "/tmp/hello")
+    assert "\nNone: CHEF_RUN_LAUNCHER_REAL names /nonexistent, which does not exist; correct\nthat.\n" in shown
+    del used.env["CHEF_RUN_LAUNCHER_REAL"]
+    shown = launcher.shown("dry-run", "web01", "directory", "/tmp/hello")
+    assert too_wide(shown, 80) == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +194,7 @@ def test_show_wire_can_indent_the_body_beside_the_exact_one(used: Home, launcher
 
 def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launcher: Launcher) -> None:
     text = launcher.shown("status")
-    assert "Telemetry is on: runs are recorded, and reported to http://127.0.0.1:1." in text
+    assert "Telemetry is on: runs are recorded, and sent to http://127.0.0.1:1." in text
     assert "CHEF_TELEMETRY_OPT_OUT" in text
     assert "1 session, the oldest from" in text
 

@@ -20,6 +20,7 @@ from tests.support.daemons import tinyproxy
 from tests.support.homes import Home
 from tests.support.mounts import run_with, system_policy
 from tests.support.programs import MAIN, MODULES, Launcher, Program
+from tests.support.screens import too_wide
 from tests.support.servers import Collector, Silence
 
 
@@ -56,9 +57,18 @@ def test_where_nothing_stands_in_the_way_it_says_so(healthy: Home, launcher: Lau
 
 def test_people_get_the_same_in_80_columns(healthy: Home, launcher: Launcher) -> None:
     text = launcher.run("doctor").stdout.decode()
-    assert max(map(len, text.splitlines())) <= 80
+    assert too_wide(text, 80) == []
     assert text.startswith("Found no problem.\n")
     assert "ok  telemetry: on" in text
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_line_to_be_copied_stands_alone_and_unfolded(healthy: Home, launcher: Launcher, columns: int) -> None:
+    (healthy.path / ".bashrc").unlink()
+    healthy.telemetry.chmod(0o777)
+    lines = [line.strip() for line in launcher.shown("doctor", dimensions=(24, columns)).splitlines()]
+    assert 'eval "$(chef-run-launcher shell-init bash)"' in lines
+    assert f"chmod go-w {healthy.telemetry}" in lines
 
 
 def test_people_see_problems_first_and_in_colour_on_a_terminal(healthy: Home, launcher: Launcher) -> None:
@@ -532,7 +542,7 @@ def test_a_directory_of_our_name_is_not_us(healthy: Home, launcher: Launcher, tm
 def test_a_login_shell_that_leads_past_us_is_noted(healthy: Home, launcher: Launcher) -> None:
     (healthy.path / ".bash_profile").write_text("PS1=x\n")
     state, says = examine(launcher)[1]["in_front"]
-    assert (state, "add [ -f ~/.bashrc ] && . ~/.bashrc to ~/.bash_profile" in says) == ("note", True)
+    assert (state, "add this line to ~/.bash_profile: [ -f ~/.bashrc ] && . ~/.bashrc" in says) == ("note", True)
     (healthy.path / ".bash_profile").write_text(". ~/.bashrc\n")
     assert examine(launcher)[1]["in_front"][0] == "ok"
 
