@@ -40,7 +40,7 @@ def show(
       chef-run-launcher show --wire --indent
     """
     if indent and not wire:
-        raise typer.BadParameter("--indent goes with --wire")
+        raise typer.BadParameter("--indent goes with --wire.")
     situation = Situation(os.environ)
     home = situation.home
     sessions = waiting(home, wanted or "") if home else []

@@ -96,7 +96,8 @@ def _stored(home: Optional[Home]) -> dict[str, Any]:
 def _print(report: dict[str, Any], situation: Situation) -> None:
     say(_sentence(report, situation.decision.reason))
     for note in report["notes"]:
-        say(f"[yellow]Note:[/] {plain(note['says'])}")
+        end = "" if note["says"].endswith("?") else "."
+        say(f"[yellow]Note:[/] {plain(note['says'])}{end}")
     if report["folder"]:
         say("")
         say_facts(_delivery_rows(report, situation.home))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any, NamedTuple, Optional
 
-from launcher.cli.output import print_exactly
+from launcher.cli.output import print_exactly, show_json
 from launcher.delivery import encode
 from launcher.delivery.endpoint import Endpoint
 from launcher.delivery.plan import as_sent, utc_day
@@ -64,7 +64,9 @@ class Requests(NamedTuple):
             print_exactly(http.replace("\r\n", "\n") if indent else http)
             print_exactly(f"\nSHA-256 of the body:\n{_sha256(request)}\n")
             if indent:
-                print_exactly(f"The body, indented:\n{json.dumps(json.loads(request.body), indent=2)}\n")
+                print_exactly("The body, indented:")
+                show_json(json.loads(request.body))
+                print_exactly("")
 
 
 def requests(destination: Endpoint, sessions: list[Stored], hosts: str, key: Optional[bytes]) -> Requests:

@@ -190,6 +190,9 @@ def test_show_wire_can_indent_the_body_beside_the_exact_one(used: Home, launcher
     assert json.dumps(json.loads(exact), indent=2) in text
     assert json.dumps(json.loads(exact), indent=2) not in launcher.run("show", "--wire").stdout.decode()
     assert launcher.run("show", "--indent").returncode == 2
+    shown = launcher.shown("show", "--wire", "--indent")
+    assert too_wide(shown, 80) == []
+    assert json.loads(shown.partition("indented:")[2]) == json.loads(exact)
 
 
 def test_status_says_that_telemetry_is_on_and_what_was_asked(used: Home, launcher: Launcher) -> None:

@@ -16,9 +16,11 @@ def noted(launcher: Launcher) -> dict[str, str]:
     found = json.loads(launcher.run("doctor", "--json").stdout)["findings"]
     of_doctor = {each["code"]: each["says"] for each in found if each["state"] == "note"}
     assert notes.items() <= of_doctor.items()
-    for command in ("status", "doctor"):
-        text = "".join(launcher.run(command).stdout.decode().split())
-        assert all("".join(says.split()) in text for says in notes.values())
+    status, doctor = ("".join(launcher.run(command).stdout.decode().split()) for command in ("status", "doctor"))
+    for says in notes.values():
+        sentence = says if says.endswith("?") else f"{says}."
+        assert "".join(f"Note: {sentence}".split()) in status
+        assert "".join(says.split()) in doctor
     return notes
 
 
