@@ -145,7 +145,7 @@ def _dry_run(
 
     \b
     Examples:
-      chef-run-launcher dry-run web01 directory /tmp/foo
+      chef-run-launcher dry-run web01 directory /tmp/hello
       chef-run-launcher dry-run --json 'web[01:20]' -p winrm user bob
     """
     dry_run(arguments or [], as_json)

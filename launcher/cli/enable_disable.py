@@ -22,7 +22,7 @@ def disable() -> None:
     \b
     Examples:
       chef-run-launcher disable
-      CHEF_TELEMETRY_OPT_OUT=1 chef-run web01 directory /tmp/foo
+      CHEF_TELEMETRY_OPT_OUT=1 chef-run web01 directory /tmp/hello
     """
     home, changed, is_new = _set(enabled=False)
     dropped, left = spool.discard_all(home)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from benchmarks import starts
 
 PROGRAMS = Path(__file__).with_name("programs")
-ARGUMENTS = ["web01", "directory", "/tmp/foo"]  # chef-run's
+ARGUMENTS = ["web01", "directory", "/tmp/hello"]  # chef-run's
 
 
 class Workbench(NamedTuple):

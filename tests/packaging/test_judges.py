@@ -126,10 +126,15 @@ def test_no_tests_of_what_is_carried_are_carried(deb: Path) -> None:
 def test_who_is_to_be_asked_must_be_said(tmp_path: Path) -> None:
     """By whoever builds the packages: nothing is built without."""
     command = [python_with_pip(), str(PACKAGING / "build"), f"--output={tmp_path}"]
-    for maintainer in ([], ["--maintainer=nobody"], ["--maintainer=A <a@b>\nPre-Depends: c"]):
+    placeholder = "NAME <ADDRESS>"
+    for named in ("", "nobody", placeholder, "A <a@b>\nPre-Depends: c"):
+        maintainer = [f"--maintainer={named}"] if named else []
         done = subprocess.run([*command, *maintainer], capture_output=True, text=True, check=False)
         assert done.returncode == 1
-        assert done.stderr.startswith("build: who is to be asked about these packages? --maintainer 'NAME <ADDRESS>'")
+        assert done.stderr.startswith(
+            "build: packages say whom to ask about them, and nobody is named: give your own name"
+        )
+        assert placeholder not in done.stderr, "somebody might copy it"
     assert list(tmp_path.iterdir()) == []
 
 

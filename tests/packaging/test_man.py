@@ -50,6 +50,15 @@ def test_man_shows_it_without_a_warning(page: Path) -> None:
     assert done.stderr == ""
 
 
+def test_it_fits_into_80_columns_and_shows_an_address(page: Path) -> None:
+    if shutil.which("mandoc") is None:
+        pytest.skip("needs mandoc (scripts/install-packaging-tools)")
+    done = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=80", page], capture_output=True, text=True, check=True)
+    lines = re.sub(".\x08", "", done.stdout).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "https://" in " ".join(lines).partition("SEE ALSO")[2]
+
+
 def test_mandoc_finds_nothing_wrong_with_it(page: Path) -> None:
     if shutil.which("mandoc") is None:
         pytest.skip("needs mandoc (scripts/install-packaging-tools)")
@@ -99,6 +108,8 @@ def test_the_packages_and_the_folder_have_it(page: Path, packages: Path, tmp_pat
         file = archive.extractfile(member)
         assert file
         carried = file.read()
+        readme = archive.extractfile(f"{member.name.partition('/')[0]}/README")
+        assert readme and max(map(len, readme.read().decode().splitlines())) <= 80
     assert carried == page.read_bytes()
     subprocess.run(["dpkg-deb", "-x", only(packages, "*.deb"), tmp_path / "deb"], check=True)
     assert gzip.decompress((tmp_path / "deb/usr/share/man/man1/chef-run-launcher.1.gz").read_bytes()) == carried
