@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Shows what chef-run-launcher does, from a first run to the arrival of its record, and checks each step: `make demo`.
+"""Shows what chef-run-launcher does, from a first run to the arrival of its session, and checks each step: `make demo`.
 
 Nothing of the person's own is touched: HOME is a temporary directory, chef-run is the stand-in beside this file,
 and what is sent goes to a collector on this machine. Exits with 0 only if every step has worked.
@@ -146,28 +146,28 @@ def first_run(demo: Demo) -> dict[str, Any]:
     tell(
         "1. The first run",
         "chef-run carries out a task on another machine: here, it creates a directory on web01. You type the same "
-        "command as before; an alias starts it through chef-run-launcher, which keeps a small record of each run, "
-        "with no more in it than Chef Workstation's privacy page says. The first run shows a notice, and nothing "
-        "is sent yet.",
+        "command as before; an alias starts it through chef-run-launcher, which records each run in a small file, a "
+        "session, with no more in it than Chef Workstation's privacy page says. The first run shows a notice, and "
+        "nothing is sent yet.",
     )
     code = demo.chef_run("web01", "directory", "/tmp/hello")
     check(f"the exit code is that of chef-run: {code}", code == 0)
-    wait_for("one record was stored", lambda: len(demo.sessions()) == 1)
+    wait_for("one session was stored", lambda: len(demo.sessions()) == 1)
     check("the notice is marked as shown", (demo.telemetry / ".notice").exists())
     check("nothing was sent", demo.arrived() == [])
     return demo.sessions()[0]
 
 
-def show_record(demo: Demo, session: dict[str, Any]) -> str:
+def show_session(demo: Demo, session: dict[str, Any]) -> str:
     tell(
-        "2. The record",
+        "2. The session",
         "It holds the command without its arguments, the operating system of this machine and, for each target, a "
         "hash of its name, its operating system, and whether chef-run connected by SSH or WinRM. You can read it "
         "before it is sent, and delete it at any time.",
     )
     demo.manage("show")
     fields = {"schema", "id", "installation_id", "command", "host", "targets"}
-    check("the record has these fields and no others: " + ", ".join(sorted(fields)), set(session) == fields)
+    check("the session has these fields and no others: " + ", ".join(sorted(fields)), set(session) == fields)
     check(
         "instead of web01, it has the hash that `printf web01 | sha256sum` prints",
         session["targets"] == [target("web01", "ssh", "linux")],
@@ -182,32 +182,32 @@ def dry_run(demo: Demo) -> None:
         "A dry run shows what a run would record and send. It runs nothing, writes nothing and sends nothing.",
     )
     shown = demo.manage("dry-run", "ssh://bob:secret@web02", "package", "nginx")
-    check("instead of web02, the record would have a hash", sha256("web02") in shown)
+    check("instead of web02, the session would have a hash", sha256("web02") in shown)
     check("the password does not appear", "secret" not in shown)
     check("nothing was stored, and nothing was sent", len(demo.sessions()) == 1 and demo.arrived() == [])
 
 
 def second_run(demo: Demo, first: dict[str, Any], wire: str) -> None:
     tell(
-        "4. The second run sends the record of the first",
+        "4. The second run sends the session of the first",
         "This time there are two targets, and one of them fails, as its operating system is not supported. While "
-        "chef-run is running, a background process sends the record of the first run.",
+        "chef-run is running, a background process sends the session of the first run.",
     )
     code = demo.chef_run("winrm://win01,hpux01", "directory", "/tmp/hello")
     check(f"the exit code is that of chef-run: {code}", code == 1)
-    wait_for("the collector has received one record", lambda: len(demo.arrived()) == 1)
+    wait_for("the collector has received one session", lambda: len(demo.arrived()) == 1)
     [body] = demo.arrived()
     print()
     show(body)
-    check("it is the record of the first run", json.loads(body)["session_id"] == first["id"])
+    check("it is the session of the first run", json.loads(body)["session_id"] == first["id"])
     check("it is byte for byte what step 2 showed", body in wire)
     expected = [target("win01", "winrm", "windows"), target("hpux01", "ssh", "hpux")]
     wait_for(
-        "only the record of this run is waiting now",
+        "only the session of this run is waiting now",
         lambda: [session["targets"] for session in demo.sessions()] == [expected],
     )
     receipts = (demo.telemetry / "receipts.jsonl").read_text(encoding="utf-8")
-    check("there is a receipt for the record that was sent", first["id"] in receipts)
+    check("there is a receipt for the session that was sent", first["id"] in receipts)
 
 
 def opted_out_run(demo: Demo) -> None:
@@ -218,25 +218,25 @@ def opted_out_run(demo: Demo) -> None:
     )
     code = demo.chef_run("web03", "directory", "/tmp/hello", CHEF_TELEMETRY_OPT_OUT="1")
     check(f"the exit code is that of chef-run: {code}", code == 0)
-    check("no record was added", len(demo.sessions()) == 1)
+    check("no session was added", len(demo.sessions()) == 1)
 
 
 def flush(demo: Demo) -> None:
     tell(
         "6. Sending at once",
-        "You need not wait for the next run: this sends the waiting records now.",
+        "You need not wait for the next run: this sends the waiting sessions now.",
     )
     [second] = demo.sessions()
     demo.manage("flush")
     check("nothing is waiting any more", demo.sessions() == [])
     ids = [json.loads(body)["session_id"] for body in demo.arrived()]
-    check("the collector has received the record of step 4, and none of step 5", ids[1:] == [second["id"]])
+    check("the collector has received the session of step 4, and none of step 5", ids[1:] == [second["id"]])
 
 
 def status(demo: Demo) -> None:
     tell(
         "7. The status",
-        "This shows whether telemetry is on and why, which records are waiting, and which were sent.",
+        "This shows whether telemetry is on and why, which sessions are waiting, and which were sent.",
     )
     demo.manage("status")
 
@@ -266,13 +266,13 @@ def main() -> int:
             home = Path(folder, "home")
             home.mkdir()
             demo = Demo(home, endpoint, log)
-            print("What chef-run-launcher does, from the first run to the arrival of its record.\n")
+            print("What chef-run-launcher does, from the first run to the arrival of its session.\n")
             print(f"  HOME       {home}, a temporary directory")
             print("  chef-run   a stand-in, which contacts no other machine")
-            print(f"  collector  {endpoint}, on this machine, receives the records")
+            print(f"  collector  {endpoint}, on this machine, receives the sessions")
             try:
                 first = first_run(demo)
-                wire = show_record(demo, first)
+                wire = show_session(demo, first)
                 dry_run(demo)
                 second_run(demo, first, wire)
                 opted_out_run(demo)
@@ -285,7 +285,7 @@ def main() -> int:
     print()
     print(
         textwrap.fill(
-            "All 8 steps worked: two runs were recorded, and their records arrived exactly as shown; the run that "
+            "All 8 steps worked: two runs were recorded, and their sessions arrived exactly as shown; the run that "
             "opted out left none; and each run ended with the exit code of chef-run.",
             COLUMNS,
             break_on_hyphens=False,

@@ -20,6 +20,7 @@ import typer.main
 from launcher import PACKAGE
 from launcher.cli.app import app
 from launcher.cli.in_front import LINES
+from launcher.consent.config import load_profile
 from launcher.consent.decision import HOSTS
 from launcher.consent.suggestions import POLICY_TABLES, TABLES
 from launcher.delivery import encode
@@ -244,6 +245,15 @@ def test_the_lines_for_the_shells_are_those_that_doctor_names() -> None:
 def test_the_limits_are_those_of_the_program() -> None:
     text = section("What is recorded")
     assert f"At most {spool.MAX_WAITING} are kept, for at most {spool.MAX_AGE // 86400} days" in text
+
+
+def test_the_original_is_where_readme_says() -> None:
+    """Where the packages put it, and the launcher looks for it."""
+    [path] = {text for text in code(section("Packages")) if text.endswith("embedded/bin/chef-run")}
+    setup = (ROOT / "scripts" / "packaging" / "setup").read_text(encoding="utf-8")
+    [original] = re.findall(r'^original="\$prefix(.+)"$', setup, re.MULTILINE)
+    assert path == f"/opt/chef-run-launcher{original}"
+    assert path in load_profile().chef_run
 
 
 def test_the_pythons_that_are_called_tested_are_tested() -> None:

@@ -96,7 +96,7 @@ class _InGroups(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=_InGroups,
-    help="Runs chef-run unchanged, records each run, and reports the record later.",
+    help="Runs chef-run unchanged, records each run, and sends the sessions later.",
     epilog=f"Options: -h, --version. {EXIT_CODES}",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -27,5 +27,5 @@ def shell_init(shell: Annotated[str, typer.Argument(metavar="SHELL", hidden=True
       chef-run-launcher shell-init powershell | Out-String | iex
     """
     if shell not in shell_lines.SHELLS:
-        raise typer.BadParameter(f"{shell!r} is not one of {', '.join(shell_lines.SHELLS)}.")
+        raise typer.BadParameter(f"{shell!r} is not one of {', '.join(shell_lines.SHELLS)}")
     shell_lines.show(shell)

@@ -29,9 +29,9 @@ def show(
     wire: Annotated[bool, typer.Option("--wire", help="Print the exact HTTP requests instead.")] = False,
     indent: Annotated[bool, typer.Option("--indent", help="With --wire, print each body indented as well.")] = False,
 ) -> None:
-    """Show the records of earlier runs waiting to be sent.
+    """Show the sessions of earlier runs waiting to be sent.
 
-    A record is called a session. With ID, or the beginning of one, explain that session field by field.
+    A session is what was recorded of a run. With ID, or the beginning of one, explain it field by field.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def show(
       chef-run-launcher show --wire --indent
     """
     if indent and not wire:
-        raise typer.BadParameter("--indent goes with --wire.")
+        raise typer.BadParameter("--indent goes with --wire")
     situation = Situation(os.environ)
     home = situation.home
     sessions = waiting(home, wanted or "") if home else []

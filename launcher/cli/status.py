@@ -1,4 +1,4 @@
-"""`status`: whether runs are recorded, why, and what has become of the records."""
+"""`status`: whether runs are recorded, why, and what has become of the sessions."""
 
 import os
 from typing import Annotated, Any, Optional

@@ -117,7 +117,7 @@ def _environment(variables: Mapping[str, str]) -> list[Source]:
 
 def _nested(variables: Mapping[str, str]) -> Source:
     nested = DEPTH in variables
-    message = "set: another launcher, which keeps the record, has started this one" if nested else "not set"
+    message = "set: another launcher, which records the run, has started this one" if nested else "not set"
     return _variable("launcher_depth", DEPTH, nested, message)
 
 

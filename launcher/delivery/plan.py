@@ -48,7 +48,7 @@ def because(reason: Source) -> str:
     if reason.code == "no_endpoint":
         return "this distribution has no endpoint"
     if reason.code == "launcher_depth":
-        return "another launcher, which keeps the record, has started this one"
+        return "another launcher, which records the run, has started this one"
     return reason.message
 
 
