@@ -104,3 +104,13 @@ def test_what_is_behind_is_printed_as_it_is_to_be_pinned(checkout: Path) -> None
     requirements.write_text(f"{newest}\n")
     done = run(python_with_pip(), checkout / "scripts" / "packaging" / "pins")
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["packaging", "test"])
+def test_what_installs_tools_says_what_and_installs_nothing(name: str) -> None:
+    script = SOURCE / "scripts" / f"install-{name}-tools"
+    done = run(script, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Installs, as root on Debian, the tools that ")
+    assert "They are: " in done.stdout
+    assert run(script, "--nonsense").returncode == 2
