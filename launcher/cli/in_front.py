@@ -21,7 +21,7 @@ LINES = {
     "zsh": ("~/.zshrc", 'eval "$(chef-run-launcher shell-init zsh)"'),
     "fish": ("~/.config/fish/config.fish", "chef-run-launcher shell-init fish | source"),
 }
-POWERSHELL = ("$PROFILE", "chef-run-launcher shell-init powershell | Out-String | iex")
+POWERSHELL = ("$PROFILE", "chef-run-launcher shell-init powershell | Out-String | Invoke-Expression")
 # What may stand in front of a command and changes nothing of what it is.
 TRANSPARENT = ("command", "env", "exec", "nohup", "time")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")

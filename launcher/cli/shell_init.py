@@ -24,7 +24,7 @@ def shell_init(shell: Annotated[str, typer.Argument(metavar="SHELL", hidden=True
     ~/.config/fish/config.fish
       chef-run-launcher shell-init fish | source
     $PROFILE
-      chef-run-launcher shell-init powershell | Out-String | iex
+      chef-run-launcher shell-init powershell | Out-String | Invoke-Expression
     """
     if shell not in shell_lines.SHELLS:
         raise typer.BadParameter(f"{shell!r} is not one of {', '.join(shell_lines.SHELLS)}")

@@ -113,7 +113,7 @@ def _sentence(report: dict[str, Any], reason: Optional[Source]) -> str:
             not_sent = "nothing is sent: the value of \\[telemetry] format is not known"
             return f"Telemetry is [green]on[/]: runs are recorded, but {not_sent}."
         receiver = report["endpoint"]["url"] or "nobody, as the endpoint is refused"
-        return f"Telemetry is [green]on[/]: runs are recorded, and reported to {plain(receiver)}."
+        return f"Telemetry is [green]on[/]: runs are recorded, and sent to {plain(receiver)}."
     return f"Telemetry is [yellow]off[/]: nothing is recorded or sent, because {plain(because(reason))}."
 
 

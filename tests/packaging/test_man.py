@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.cli.in_front import POWERSHELL
 from launcher.consent.situation import OPT_OUT_FILE
 from launcher.home.layout import HOSTS_KEY, INSTALLATION_ID, RECEIPTS
 from launcher.home.layout import Home as Layout
@@ -55,7 +56,8 @@ def test_it_fits_into_80_columns_and_shows_an_address(page: Path) -> None:
         pytest.skip("needs mandoc (scripts/install-packaging-tools)")
     done = subprocess.run(["mandoc", "-T", "utf8", "-O", "width=80", page], capture_output=True, text=True, check=True)
     lines = re.sub(".\x08", "", done.stdout).splitlines()
-    assert max(map(len, lines)) <= 80
+    # A line to be copied is not folded.
+    assert [line.strip() for line in lines if len(line) > 80] in ([], [POWERSHELL[1]])
     assert "https://" in " ".join(lines).partition("SEE ALSO")[2]
 
 
