@@ -54,15 +54,10 @@ def run(arguments: list[str]) -> NoReturn:
 
 def _record(child: Child, situation: Situation, destination: Destination, signals: handover.SignalState) -> None:
     """Flush and prepare while chef-run runs, and keep the record when it has ended."""
-    # In this thread: what others import lies in memory of their own, 0.2 MiB more. And all of it that the end needs.
+    # In this thread: what others import lies in memory of their own, 0.2 MiB more.
     from launcher.record import recording
 
-    if destination.is_first:
-        from launcher.consent import notice  # noqa: F401
-        from launcher.delivery import endpoint  # noqa: F401
-    if situation.decision.hosts.level == "salted":
-        import hashlib  # noqa: F401
-
+    quietly(_import_for_the_end, situation, destination)
     preparing = _beside(lambda: _flush_and_prepare(situation, destination, signals))
     preparation = in_background(_counted, destination, lambda: recording.unpacked(preparing()))
     ran = child.wait()
@@ -76,6 +71,15 @@ def _record(child: Child, situation: Situation, destination: Destination, signal
     kept = quietly(_counted, destination, recording.keep, destination.home, collected, report) if collected else False
     if kept and child.stderr is not None:
         quietly(_show_notice, situation, destination, child.stderr)
+
+
+def _import_for_the_end(situation: Situation, destination: Destination) -> None:
+    """What else the end of this run takes: now, while nobody waits for it."""
+    if destination.is_first:
+        from launcher.consent import notice  # noqa: F401
+        from launcher.delivery import endpoint  # noqa: F401
+    if situation.decision.hosts.level == "salted":
+        import hashlib  # noqa: F401
 
 
 def _counted(destination: Destination, work: Callable[..., T], *arguments: Any) -> T:

@@ -38,3 +38,11 @@ def test_a_defect_is_silent_and_named_in_the_developers_file(
     assert "RuntimeError" in seen
     assert module in seen
     assert "web01" not in seen
+
+
+def test_a_notice_that_cannot_be_imported_costs_no_record(home: Home, chef_run: Program, package: Path) -> None:
+    home.use()
+    (package / "consent" / "notice.py").write_text("raise RuntimeError\n")
+    command = [*ISOLATED, str(package / "__main__.py"), "exec", "web01", "directory", "/tmp/hello"]
+    assert subprocess.run(command, env=home.env, capture_output=True, check=True).stderr == b""
+    assert len(home.sessions()) == 1
