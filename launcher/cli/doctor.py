@@ -40,7 +40,7 @@ RELAY = ("posix", "helper_process", "job_control", "second_terminal", "serving")
 PARTS = (
     "run",
     *(f"relay.{part}" for part in (("windows",) if sys.platform == "win32" else RELAY)),
-    *("consent.config_option", "consent.notice", "reading.output", "record.recording"),
+    *("consent.config_option", "consent.notice", "reading.output", "record.preparing"),
     *("delivery.plan", "delivery.receipts", "delivery.schedule", "delivery.sender", "home.spool", "home.losses"),
 )
 # To import urllib3 opens a socket, to see whether there is IPv6: these are looked at only.
